@@ -1,0 +1,103 @@
+"""`jazzaam doctor`: tries what Jazzaam needs of a MongoDB deployment, and leaves nothing behind."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from jazzaam.composition import CLUSTER, compose
+from jazzaam.config import Settings
+from jazzaam.tenancy.clusters import OLDEST_SERVER, plain
+from jazzaam.tenancy.credentials import OPERATOR
+
+Client = AsyncMongoClient[dict[str, Any]]
+
+
+class Finding(NamedTuple):
+    """What was looked at, whether it is good, and what to know or to do."""
+
+    name: str
+    good: bool
+    says: str
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; one that fails does not stop the rest, but no connection does."""
+    application = compose(settings, user=OPERATOR)
+    client = application.deployment.clusters.client(CLUSTER)
+    scratch = f"{settings.database_prefix}doctor_{secrets.token_hex(4)}"
+    try:
+        reached = await _look("connection", lambda: _connection(client))
+        if not reached.good:
+            return [reached]
+        findings = [reached, await _look("version", lambda: _version(client))]
+        for name, look in (
+            ("replica set", lambda: _replica_set(client)),
+            ("transactions", lambda: _transactions(client, scratch)),
+            ("change streams", lambda: _change_streams(client, scratch)),
+            ("createUser", lambda: _create_user(client)),
+            ("dropDatabase", lambda: _drop(client, scratch)),
+        ):
+            findings.append(await _look(name, look))
+        return findings
+    finally:
+        await application.deployment.clusters.close()
+
+
+async def _look(name: str, look: Callable[[], Awaitable[str]]) -> Finding:
+    try:
+        return Finding(name, True, await look())
+    except PyMongoError as error:
+        return Finding(name, False, plain(error))
+    except LookupError as error:
+        return Finding(name, False, str(error.args[0]))
+
+
+async def _connection(client: Client) -> str:
+    await client.admin.command("ping")
+    return "answers"
+
+
+async def _version(client: Client) -> str:
+    version = (await client.admin.command("buildInfo"))["version"]
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_SERVER:
+        raise LookupError(f"{version} is too old: 6.0 or later is needed")
+    return str(version)
+
+
+async def _replica_set(client: Client) -> str:
+    hello = await client.admin.command("hello")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        raise LookupError("this is a standalone; start it with --replSet (one node is enough)")
+    return str(hello.get("setName", "sharded cluster"))
+
+
+async def _transactions(client: Client, scratch: str) -> str:
+    await client[scratch]["doctor"].insert_one({})
+    async with client.start_session() as session:
+        await session.start_transaction()
+        await client[scratch]["doctor"].insert_one({}, session=session)
+        await session.commit_transaction()
+    return "several writes happen together"
+
+
+async def _change_streams(client: Client, scratch: str) -> str:
+    async with await client.watch(max_await_time_ms=2000) as stream:
+        await client[scratch]["doctor"].insert_one({})
+        if await stream.try_next() is None and await stream.try_next() is None:
+            raise LookupError("a change of the whole deployment was not seen within seconds")
+    return "changes of the whole deployment are seen"
+
+
+async def _create_user(client: Client) -> str:
+    name = f"jazzaam_doctor_{secrets.token_hex(4)}"
+    await client.admin.command("createUser", name, pwd=secrets.token_hex(16), roles=[])
+    await client.admin.command("dropUser", name)
+    return "a company can have a MongoDB user of its own"
+
+
+async def _drop(client: Client, scratch: str) -> str:
+    await client.drop_database(scratch)
+    return "an erased company's database can go"

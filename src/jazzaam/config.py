@@ -1,0 +1,159 @@
+"""Settings: read once from the environment (prefix `JAZZAAM_`) and `.env`, then frozen."""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from jazzaam.errors import ConfigurationError
+from jazzaam.signing import MINIMUM_SECRET_BYTES
+
+PREFIX: Final = "JAZZAAM_"
+
+
+class Environment(StrEnum):
+    """Development is forgiving; production refuses to start with anything made for development."""
+
+    development = "development"
+    production = "production"
+
+
+class Settings(BaseSettings):
+    """Every setting; `docs/reference/settings.md` is made from this class."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    environment: Environment = Field(Environment.development, description="`development` or `production`.")
+    host: str = Field("127.0.0.1", description="The address the API listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="The port the API listens on.")
+    data_dir: Path = Field(
+        Path(".jazzaam"),
+        description="Where the embedded MongoDB keeps its data, and development mail is written. "
+        "Only its owner may enter it (mode 0700).",
+    )
+    mongodb_uri: SecretStr | None = Field(
+        None,
+        description="Connection string of a MongoDB replica set or sharded cluster, 6.0 or later. "
+        "Without it `jazzaam run` starts one of its own.",
+    )
+    mongod: Path | None = Field(
+        None, description="The mongod to embed; else the one on PATH, else the wheel's."
+    )
+    database_prefix: str = Field(
+        "jazzaam_company_",
+        pattern=r"^[a-z][a-z0-9_]{0,38}$",
+        description="A company's database is named by this and the company's id.",
+    )
+    system_database: str = Field(
+        "jazzaam_system",
+        pattern=r"^[a-z][a-z0-9_]{0,62}$",
+        description="The name of the shared database.",
+    )
+    public_url: str = Field("", description="Where the API is reached; default `http://HOST:PORT`.")
+    forms_url: str = Field(
+        "",
+        description="Where hosted forms are reached; default PUBLIC_URL. In production another origin, "
+        "so that strangers' pages and the application never share one.",
+    )
+    secret_key: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Secrets that sign tokens and cursors, separated by commas, at least 32 bytes each. "
+        "The first signs, all verify. In development one is made and kept in DATA_DIR.",
+    )
+    smtp_url: SecretStr | None = Field(
+        None,
+        description="`smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`. "
+        "Without it mails are written to `DATA_DIR/outbox/*.eml`.",
+    )
+    mail_from: str = Field("Jazzaam <no-reply@localhost>", description="The sender of our mails.")
+    signups_per_email: int = Field(5, ge=1, description="Sign-ups an hour for one e-mail address.")
+    signups_per_network: int = Field(
+        20, ge=1, description="Sign-ups an hour for one IPv4 address or IPv6 /64 network."
+    )
+    signups_total: int = Field(500, ge=1, description="Sign-ups an hour for the whole system.")
+    logins_per_email: int = Field(
+        20, ge=1, description="Logins per quarter of an hour for one e-mail address."
+    )
+    logins_per_network: int = Field(200, ge=1, description="Logins per quarter of an hour for one network.")
+    worker_slots: int = Field(8, ge=1, le=256, description="Jobs a worker runs at once.")
+    sweep_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="How often a worker looks for jobs that it was not told of, in seconds.",
+    )
+    log_json: bool = Field(
+        False,
+        description="Logs as JSON lines; always so in production.",
+    )
+
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part for part in value.split(",") if part] if isinstance(value, str) else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(key.get_secret_value().encode()) < MINIMUM_SECRET_BYTES for key in value):
+            raise ValueError(f"each key has at least {MINIMUM_SECRET_BYTES} bytes")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_addresses(cls, values: dict[str, Any]) -> dict[str, Any]:
+        here = f"http://{values.get('host', '127.0.0.1')}:{values.get('port', 8000)}"
+        public = values.get("public_url") or here
+        forms = values.get("forms_url") or public
+        return {**values, "public_url": public.rstrip("/"), "forms_url": forms.rstrip("/")}
+
+    @field_validator("public_url", "forms_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+            raise ValueError("is not an address like https://crm.example.com")
+        return value
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> Self:
+        if self.system_database.startswith(self.database_prefix):
+            raise ValueError("SYSTEM_DATABASE begins with DATABASE_PREFIX: it could be a company's")
+        if self.environment is Environment.production:
+            if not self.secret_key:
+                raise ValueError("SECRET_KEY is needed in production")
+            if self.forms_url == self.public_url:
+                raise ValueError("FORMS_URL must be another origin than PUBLIC_URL in production")
+        return self
+
+    @property
+    def production(self) -> bool:
+        """Tell whether this is production."""
+        return self.environment is Environment.production
+
+    @property
+    def separate_forms_host(self) -> str | None:
+        """Give `host[:port]` of the forms' own origin, when there is one."""
+        return urlsplit(self.forms_url).netloc if self.forms_url != self.public_url else None
+
+
+def read_settings() -> Settings:
+    """Read the settings; raises `ConfigurationError` with one line that names what is wrong."""
+    try:
+        return Settings()  # pyright: ignore[reportCallIssue]
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "The settings"
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{name}: {message}") from None
+
+
+def unknown_variables() -> list[str]:
+    """List the variables with our prefix that name no setting: most likely misspelt."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "LIFELINE_FD"}
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)

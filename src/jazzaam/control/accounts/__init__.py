@@ -1,0 +1,1 @@
+"""Who signs in: registering, proving an address, sessions and tokens."""

@@ -1,0 +1,35 @@
+"""What can go wrong with an account."""
+
+from jazzaam.errors import Conflict, Forbidden, InvalidInput, Unauthenticated
+
+
+class WrongCredentials(Unauthenticated):
+    """The e-mail address or the password is wrong."""
+
+
+class TokenRefused(Unauthenticated):
+    """This token is not valid any more; sign in again."""
+
+
+class EmailNotVerified(Forbidden):
+    """Enter the code that was sent to this address first."""
+
+    def __init__(self, registration_token: str = "") -> None:
+        super().__init__()
+        self.members = {"registrationToken": registration_token}
+
+
+class WrongCode(InvalidInput):
+    """The code is wrong, used up or no longer valid; ask for a new one."""
+
+
+class PasswordTooCommon(InvalidInput):
+    """This password is easy to guess; choose another."""
+
+
+class AccountExists(Conflict):
+    """This address has an account."""
+
+
+class NoCompany(Forbidden):
+    """You do not work in a company yet."""

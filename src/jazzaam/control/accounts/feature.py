@@ -1,0 +1,14 @@
+"""What accounts contribute."""
+
+from jazzaam.control.accounts.endpoints import router
+from jazzaam.control.accounts.jobs import mail_code
+from jazzaam.control.accounts.models import OTPS, REGISTRATIONS, SESSIONS
+from jazzaam.control.rate_limits import RATE_LIMITS
+from jazzaam.feature import Feature
+
+FEATURE = Feature(
+    "accounts",
+    router=router,
+    system_collections=(REGISTRATIONS, SESSIONS, OTPS, RATE_LIMITS),
+    jobs=(mail_code,),
+)

@@ -1,0 +1,57 @@
+"""What accounts do later: mail a code."""
+
+from datetime import timedelta
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid, parseaddr
+
+from jazzaam.control.accounts.codes import code_for
+from jazzaam.control.accounts.events import CodeRequested
+from jazzaam.control.accounts.repository import RegistrationRepository
+from jazzaam.control.plane import ControlPlane
+from jazzaam.jobs.registry import job
+from jazzaam.jobs.retry import RetryPolicy
+
+CODE_PURPOSE = "registration code"
+
+_CODE_TEXT = """\
+Your Jazzaam code is {code}
+
+Enter it where you registered. It is valid for 15 minutes.
+If you did not register, ignore this mail: without the code nothing happens.
+"""
+_TAKEN_TEXT = """\
+Somebody, most likely you, tried to register this address with Jazzaam again.
+
+It has an account already: sign in at {url}, or reset your password there.
+If it was not you, there is nothing to do.
+"""
+
+
+@job(
+    "accounts.mail_code",
+    atomic=False,
+    retry=RetryPolicy(attempts=6, first=timedelta(seconds=1), longest=timedelta(minutes=2)),
+)
+async def mail_code(plane: ControlPlane, event: CodeRequested) -> None:
+    """Mail a registration's code, or tell the address's owner that it was tried.
+
+    A code that has been replaced meanwhile is not sent.
+    """
+    waiting = await RegistrationRepository(plane.db).by_email(event.email, plane.clock.now())
+    if waiting is None or waiting.number != event.number:
+        return
+    services = plane.services
+    if waiting.decoy:
+        subject, text = "You have an account", _TAKEN_TEXT.format(url=services.public_url)
+    else:
+        code = code_for(services.keyring.key(CODE_PURPOSE), waiting.salt, waiting.number)
+        subject, text = "Your code", _CODE_TEXT.format(code=code)
+    message = EmailMessage()
+    message["From"] = services.mail_from
+    message["To"] = event.email
+    message["Subject"] = f"Jazzaam: {subject}"
+    message["Date"] = formatdate(localtime=False)
+    message["Message-ID"] = make_msgid(domain=parseaddr(services.mail_from)[1].partition("@")[2])
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    await services.mailer.send(message)

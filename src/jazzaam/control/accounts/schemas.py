@@ -1,0 +1,116 @@
+"""Bodies of the account routes."""
+
+from typing import Annotated, Literal, Self
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from jazzaam.control.accounts.models import AccountType
+from jazzaam.web.input import Input, Output
+
+
+def _address(value: str) -> str:
+    """Check an address by its form and write it our way; no network is asked."""
+    try:
+        parsed = validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        raise ValueError(str(error)) from None
+    return parsed.normalized.lower()
+
+
+Address = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=254),
+    AfterValidator(_address),
+    Field(json_schema_extra={"format": "email"}),
+]
+NewPassword = Annotated[
+    str,
+    StringConstraints(strip_whitespace=False, min_length=12, max_length=128),
+    Field(description="12 to 128 characters, not among the common ones."),
+]
+PresentedPassword = Annotated[str, StringConstraints(strip_whitespace=False, max_length=1024)]
+RegistrationToken = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Text100 = Annotated[str, Field(max_length=100)]
+
+
+class Register(Input):
+    """Who registers."""
+
+    email: Address
+    password: NewPassword
+    account_type: AccountType
+    company_name: Annotated[Text100, Field(description="Needed for a company.")] = ""
+
+    @model_validator(mode="after")
+    def _company_has_a_name(self) -> Self:
+        if self.account_type is AccountType.company and not self.company_name:
+            raise ValueError("a company needs a companyName")
+        return self
+
+
+class Registered(Output):
+    """Proof of having registered; shown once."""
+
+    registration_token: str
+
+
+class VerifyEmail(Input):
+    """The code from the mail."""
+
+    registration_token: RegistrationToken
+    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+
+
+class ResendCode(Input):
+    """Ask for a new code."""
+
+    registration_token: RegistrationToken
+
+
+class Login(Input):
+    """Sign in."""
+
+    email: Address
+    password: PresentedPassword
+
+
+class Refresh(Input):
+    """Exchange a refresh token."""
+
+    refresh_token: Annotated[str, StringConstraints(max_length=1024)]
+
+
+class Tokens(Output):
+    """A signed-in client's tokens; `expiresIn` is in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
+
+
+class CompanyRef(Output):
+    """A company and its name."""
+
+    id: str
+    company_name: str
+
+
+class MembershipOut(Output):
+    """Where an account works, and as what."""
+
+    company_id: str
+    company_name: str
+    role: str
+
+
+class Me(Output):
+    """Who is signed in, and where."""
+
+    id: str
+    email: str
+    account_type: str
+    company: CompanyRef | None
+    memberships: list[MembershipOut]
+    permissions: list[str]

@@ -1,0 +1,6 @@
+"""What billing contributes."""
+
+from jazzaam.control.billing.models import BILLING_HISTORIES
+from jazzaam.feature import Feature
+
+FEATURE = Feature("billing", system_collections=(BILLING_HISTORIES,))

@@ -1,0 +1,1 @@
+"""The services a company can say it offers."""

@@ -1,0 +1,1 @@
+"""Who works where, and what they may do there: the only truth of it."""

@@ -1,0 +1,95 @@
+"""The doors: from a request, or a job's row, to a workspace. Each grants what it needs, no more."""
+
+import hashlib
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Header, Request
+
+from jazzaam.control.accounts.dependencies import current_member
+from jazzaam.control.accounts.errors import NoCompany, TokenRefused
+from jazzaam.control.memberships.models import Actor, ActorKind, Member
+from jazzaam.control.memberships.permissions import Permission
+from jazzaam.crm.records import RequestKey
+from jazzaam.crm.workspace import Workspace, WorkspaceServices
+from jazzaam.errors import Forbidden, NotFound, Unauthenticated
+from jazzaam.identifiers import is_public_token
+from jazzaam.tenancy.catalog import PublicKey
+from jazzaam.tenancy.database import TenantDatabase
+from jazzaam.tenancy.errors import TenantNotFound, TenantSuspended
+from jazzaam.tenancy.tenancy import Tenancy
+
+
+class NoSuchForm(NotFound):
+    """There is no form at this address."""
+
+
+async def open_workspace(request: Request) -> Workspace:
+    """Open a member's workspace: the tenant is their session's, whatever else the request says."""
+    member = await current_member(request)
+    tenancy: Tenancy = request.app.state.deployment.tenancy
+    structlog.contextvars.bind_contextvars(tenant=member.tenant_id)
+    db = await tenancy.open(member.tenant_id)
+    return await _workspace(request, db, member)
+
+
+async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspace, PublicKey]:
+    """Open the workspace that a form's access token names, for submitting that form alone.
+
+    Raises `NoSuchForm` for every token that opens nothing, and for a suspended company's.
+    """
+    tenancy: Tenancy = request.app.state.deployment.tenancy
+    named = await tenancy.catalog.key(access_token) if is_public_token(access_token) else None
+    if named is None or named.kind != "form":
+        raise NoSuchForm
+    structlog.contextvars.bind_contextvars(tenant=named.tenant_id)
+    try:
+        db = await tenancy.open(named.tenant_id)
+    except (TenantNotFound, TenantSuspended):
+        raise NoSuchForm from None
+    actor = Actor(ActorKind.public_key, named.resource_id)
+    member = Member(actor, named.tenant_id, frozenset({Permission.forms_submit}))
+    return await _workspace(request, db, member), named
+
+
+def workspace_for_job(db: TenantDatabase, job_id: object, services: WorkspaceServices) -> Workspace:
+    """Open a workspace for a job whose row was found in this very database."""
+    actor = Actor(ActorKind.job, str(job_id))
+    permissions = frozenset(Permission) - {Permission.company_delete, Permission.billing_write}
+    return Workspace(db, Member(actor, db.tenant.id, permissions), services)
+
+
+def workspace_for_operator(db: TenantDatabase, services: WorkspaceServices) -> Workspace:
+    """Open a workspace for the command line, whose user may read the machine's secrets."""
+    actor = Actor(ActorKind.operator, "cli")
+    return Workspace(db, Member(actor, db.tenant.id, frozenset(Permission)), services)
+
+
+async def _workspace(request: Request, db: TenantDatabase, member: Member) -> Workspace:
+    services: WorkspaceServices = request.app.state.workspaces
+    key = request.headers.get("idempotency-key") if request.method == "POST" else None
+    if key is None:
+        return Workspace(db, member, services)
+    asked = f"{member.actor.kind} {member.actor.id} {request.url.path} {key}".encode()
+    body = hashlib.sha256(await request.body()).hexdigest()
+    return Workspace(db, member, services, RequestKey(hashlib.sha256(asked).hexdigest(), body))
+
+
+def _documents_key(
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="Send the same key and body again to get the same answer, without a second "
+            "effect; kept for 24 hours.",
+            min_length=1,
+            max_length=255,
+        ),
+    ] = None,
+) -> None:
+    """Say in OpenAPI that a POST takes an Idempotency-Key; `_workspace` reads it."""
+
+
+CurrentWorkspace = Annotated[Workspace, Depends(open_workspace)]
+IDEMPOTENT = Depends(_documents_key)
+MEMBER_ERRORS = (Unauthenticated, TokenRefused, Forbidden, NoCompany, TenantSuspended)
+"""What every route of a member can answer with, for OpenAPI."""

@@ -1,0 +1,1 @@
+"""What passed between the company and a lead."""

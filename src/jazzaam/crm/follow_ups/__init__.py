@@ -1,0 +1,1 @@
+"""Messages to leads, planned and sent."""

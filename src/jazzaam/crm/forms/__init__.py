@@ -1,0 +1,1 @@
+"""Forms: how strangers become leads."""

@@ -1,0 +1,164 @@
+"""What a visitor answered, held against the form's questions: pure."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from email_validator import EmailNotValidError, validate_email
+
+from jazzaam.crm.forms.models import FieldType
+from jazzaam.errors import FieldError
+
+MAXIMUM_FIELDS: Final = 32
+MAXIMUM_VALUE_BYTES: Final = 4_000
+_MAXIMUM_SHORT: Final = 200
+_PHONE: Final = re.compile(r"\+?[0-9][0-9 ()./-]{4,24}")
+_NUMBER: Final = re.compile(r"[+-]?\d{1,15}([.,]\d{1,6})?")
+_NAME: Final = re.compile(r"[^\x00-\x1f$.][^\x00-\x1f.]{0,99}")
+_CHECKED: Final = frozenset({"on", "true", "1", "yes"})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A field of a stored form."""
+
+    name: str
+    type: str
+    label: str
+    required: bool
+    options: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was sent: `raw` as it came, `valid` by question, and what is wrong."""
+
+    raw: dict[str, str]
+    valid: dict[str, str]
+    errors: list[FieldError]
+
+
+def read_answers(questions: Sequence[Question], sent: Mapping[str, Any]) -> Answers:
+    """Check what was sent against the questions.
+
+    Fields nobody asked for are kept in `raw`: at most 32 fields of at most 4 kB each.
+    """
+    raw, errors = _raw(questions, sent)
+    valid: dict[str, str] = {}
+    for question in questions:
+        value = raw.get(question.name, "").strip()
+        if not value:
+            if question.required:
+                errors.append(_error(question.name, "required", "is required"))
+            continue
+        complaint = _COMPLAINTS.get(question.type, _short)(question, value)
+        if complaint is not None:
+            errors.append(_error(question.name, "invalid", complaint))
+        else:
+            valid[question.name] = value
+    return Answers(raw, valid, errors)
+
+
+def _raw(questions: Sequence[Question], sent: Mapping[str, Any]) -> tuple[dict[str, str], list[FieldError]]:
+    raw: dict[str, str] = {}
+    errors: list[FieldError] = []
+    asked = {question.name for question in questions}
+    if len(sent.keys() - asked) > MAXIMUM_FIELDS:
+        return raw, [_error("", "too_many", f"has more than {MAXIMUM_FIELDS} other fields")]
+    for name, value in sent.items():
+        text = _text(value)
+        if text is None:
+            errors.append(_error(name, "type", "is not a text, a number or true or false"))
+        elif len(text.encode(errors="replace")) > MAXIMUM_VALUE_BYTES:
+            errors.append(_error(name, "too_long", f"is longer than {MAXIMUM_VALUE_BYTES} bytes"))
+        elif not _is_storable(text) or _NAME.fullmatch(name) is None or not _is_storable(name):
+            errors.append(_error(name, "characters", "has characters that are not text"))
+        else:
+            raw[name] = text
+    return raw, errors
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return str(value)
+    return "" if value is None else None
+
+
+def _is_storable(text: str) -> bool:
+    """Refuse null bytes, and halves of characters that no UTF-8 can hold."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _error(name: str, code: str, message: str) -> FieldError:
+    shown = name[:100].encode(errors="replace").decode()
+    return FieldError("/" + shown.replace("~", "~0").replace("/", "~1"), code, message)
+
+
+def _short(_question: Question, value: str) -> str | None:
+    too_long = len(value) > _MAXIMUM_SHORT
+    return f"is longer than {_MAXIMUM_SHORT} characters" if too_long else None
+
+
+def _email(_question: Question, value: str) -> str | None:
+    try:
+        validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return "is not an e-mail address"
+    return None
+
+
+def _tel(_question: Question, value: str) -> str | None:
+    return None if _PHONE.fullmatch(value) else "is not a telephone number"
+
+
+def _url(_question: Question, value: str) -> str | None:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    return None if good else "is not an address like https://example.com"
+
+
+def _number(_question: Question, value: str) -> str | None:
+    return None if _NUMBER.fullmatch(value) else "is not a number"
+
+
+def _select(question: Question, value: str) -> str | None:
+    return None if value in question.options else "is none of the choices"
+
+
+def _checkbox(question: Question, value: str) -> str | None:
+    checked = value.lower() in _CHECKED
+    return "is required" if question.required and not checked else None
+
+
+def _date(_question: Question, value: str) -> str | None:
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return "is not a date like 2026-11-24"
+    return None
+
+
+def _any(_question: Question, _value: str) -> str | None:
+    return None
+
+
+_COMPLAINTS: Final[Mapping[str, Callable[[Question, str], str | None]]] = {
+    FieldType.textarea: _any,
+    FieldType.email: _email,
+    FieldType.tel: _tel,
+    FieldType.url: _url,
+    FieldType.number: _number,
+    FieldType.select: _select,
+    FieldType.checkbox: _checkbox,
+    FieldType.date: _date,
+}

@@ -1,0 +1,125 @@
+"""The form routes of members."""
+
+from enum import StrEnum
+from html import escape
+from typing import Annotated
+
+from bson import ObjectId
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+
+from jazzaam.control.accounts.dependencies import SIGNED_IN
+from jazzaam.crm.dependencies import IDEMPOTENT, MEMBER_ERRORS, CurrentWorkspace
+from jazzaam.crm.forms import service
+from jazzaam.crm.forms.errors import FormExists, FormNotFound
+from jazzaam.crm.forms.models import FormType
+from jazzaam.crm.forms.schemas import Embed, Form, FormCreate, FormPage
+from jazzaam.crm.workspace import Workspace
+from jazzaam.pagination import DEFAULT_LIMIT, MAXIMUM_LIMIT
+from jazzaam.tenancy.catalog import Catalog
+from jazzaam.tenancy.database import Document
+from jazzaam.web.input import IdInPath, Input
+from jazzaam.web.json import json_response, resource
+from jazzaam.web.problems import documented
+from jazzaam.web.revision import etag
+
+router = APIRouter(prefix="/forms", tags=["forms"], dependencies=SIGNED_IN)
+
+
+class PlatformName(StrEnum):
+    """A platform that has a form of its own."""
+
+    linkedin = "linkedin"
+    meta = "meta"
+    twitter = "twitter"
+    instagram = "instagram"
+
+
+class FormQuery(Input):
+    """What a list of forms asks for."""
+
+    limit: Annotated[int, Field(ge=1, le=MAXIMUM_LIMIT)] = DEFAULT_LIMIT
+    after: Annotated[str | None, Field(max_length=2000, description="`next` of the last page.")] = None
+
+
+@router.get("", summary="List forms", response_model=FormPage, responses=documented(*MEMBER_ERRORS))
+async def list_forms(query: Annotated[FormQuery, Query()], workspace: CurrentWorkspace) -> Response:
+    """List the company's forms, the newest first."""
+    forms, following = await service.list_forms(workspace, query.limit, query.after)
+    items = [_shown(workspace, form) for form in forms]
+    return json_response({"items": items, "next": following})
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Make a form",
+    response_model=Form,
+    dependencies=[IDEMPOTENT],
+    responses=documented(*MEMBER_ERRORS),
+)
+async def create_form(request: Request, body: FormCreate, workspace: CurrentWorkspace) -> Response:
+    """Make a custom form; it takes submissions at once."""
+    return _created(workspace, await service.create_form(workspace, _catalog(request), body))
+
+
+@router.post(
+    "/platforms/{platform}",
+    status_code=201,
+    summary="Make a platform's form",
+    response_model=Form,
+    dependencies=[IDEMPOTENT],
+    responses=documented(*MEMBER_ERRORS, FormExists),
+)
+async def create_platform_form(
+    request: Request, platform: PlatformName, workspace: CurrentWorkspace
+) -> Response:
+    """Make the form of a platform from its template; each platform has one."""
+    form = await service.create_platform_form(workspace, _catalog(request), FormType(platform))
+    return _created(workspace, form)
+
+
+@router.get(
+    "/{formId}",
+    summary="Read a form",
+    response_model=Form,
+    responses=documented(*MEMBER_ERRORS, FormNotFound),
+)
+async def get_form(formId: IdInPath, workspace: CurrentWorkspace) -> Response:  # noqa: N803 - named on the wire
+    """Read one form."""
+    form = await service.get_form(workspace, ObjectId(formId))
+    return json_response(_shown(workspace, form), headers={"ETag": etag(form.get("revision"))})
+
+
+@router.get(
+    "/{formId}/embed",
+    summary="How to embed a form",
+    responses=documented(*MEMBER_ERRORS, FormNotFound),
+)
+async def get_embed(formId: IdInPath, workspace: CurrentWorkspace) -> Embed:  # noqa: N803 - named on the wire
+    """Get the address, an iframe and a plain link."""
+    form = await service.get_form(workspace, ObjectId(formId))
+    url = service.embed_url(workspace, form)
+    name = escape(form.get("name") or "Form")
+    return Embed(embed_url=url, iframe=_iframe(url), link=f'<a href="{escape(url)}">{name}</a>')
+
+
+def _catalog(request: Request) -> Catalog:
+    return request.app.state.deployment.tenancy.catalog
+
+
+def _created(workspace: Workspace, form: Document) -> Response:
+    headers = {"Location": f"/api/v1/forms/{form['_id']}", "ETag": etag(form.get("revision"))}
+    return json_response(_shown(workspace, form), 201, headers)
+
+
+def _shown(workspace: Workspace, form: Document) -> Document:
+    url = service.embed_url(workspace, form)
+    return {**resource(form), "embedUrl": url, "embedCode": _iframe(url)}
+
+
+def _iframe(url: str) -> str:
+    return (
+        f'<iframe src="{escape(url)}" title="Form" width="100%" height="600" '
+        'style="border:0" loading="lazy"></iframe>'
+    )

@@ -1,0 +1,26 @@
+"""What happens through forms."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bson import ObjectId
+
+from jazzaam.events import LeadEvent
+
+
+@dataclass(frozen=True, slots=True)
+class LeadCaptured(LeadEvent):
+    """A visitor became a lead."""
+
+    kind: ClassVar[str] = "lead.captured"
+    form_id: ObjectId
+    submission_id: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class LeadSubmittedAgain(LeadEvent):
+    """Somebody who is a lead already used a form again; no field was changed by it."""
+
+    kind: ClassVar[str] = "lead.submittedAgain"
+    form_id: ObjectId
+    submission_id: ObjectId

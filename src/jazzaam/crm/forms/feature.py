@@ -1,0 +1,20 @@
+"""What forms contribute."""
+
+from fastapi import APIRouter
+
+from jazzaam.crm.forms import endpoints, public
+from jazzaam.crm.forms.jobs import notify_new_lead
+from jazzaam.crm.forms.models import FORM_STATS, FORMS, SUBMISSIONS
+from jazzaam.feature import Feature
+
+_router = APIRouter()
+_router.include_router(endpoints.router)
+_router.include_router(public.router)
+
+FEATURE = Feature(
+    "forms",
+    router=_router,
+    pages=public.pages,
+    collections=(FORMS, SUBMISSIONS, FORM_STATS),
+    jobs=(notify_new_lead,),
+)

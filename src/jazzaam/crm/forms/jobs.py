@@ -1,0 +1,27 @@
+"""What forms do later."""
+
+from jazzaam.crm.forms.events import LeadCaptured
+from jazzaam.crm.forms.repository import FormRepository
+from jazzaam.crm.leads import service as leads
+from jazzaam.crm.leads.errors import LeadNotFound
+from jazzaam.crm.notifications import service as notifications
+from jazzaam.crm.notifications.models import NotificationKind
+from jazzaam.crm.workspace import Workspace
+from jazzaam.jobs.registry import job
+
+
+@job("forms.notify_new_lead", atomic=True)
+async def notify_new_lead(workspace: Workspace, event: LeadCaptured) -> None:
+    """Tell the members that a lead came in; a lead that is gone again is not told of."""
+    try:
+        lead = await leads.get_lead(workspace, event.lead_id)
+    except LeadNotFound:
+        return
+    form = await FormRepository(workspace.db).get(event.form_id)
+    who = lead.get("fullName") or lead.get("email") or lead.get("platformUrl") or "Somebody"
+    await notifications.notify(
+        workspace,
+        NotificationKind.new_lead,
+        event.lead_id,
+        {"lead": who, "form": (form or {}).get("name") or "a form"},
+    )

@@ -1,0 +1,155 @@
+"""What strangers reach: the hosted page, a form's definition, and submitting."""
+
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Path, Request, Response
+from starlette.datastructures import FormData
+
+from jazzaam.crm.dependencies import IDEMPOTENT, NoSuchForm, open_for_visitor
+from jazzaam.crm.forms import service
+from jazzaam.crm.forms.errors import AnswersInvalid, FormNotFound
+from jazzaam.crm.forms.page import form_page, missing_page, thanks_page
+from jazzaam.crm.forms.schemas import PublicForm, Submitted
+from jazzaam.crm.workspace import Workspace
+from jazzaam.errors import FieldError, MalformedRequest
+from jazzaam.tenancy.catalog import PublicKey
+from jazzaam.tenancy.database import Document
+from jazzaam.web.json import json_response
+from jazzaam.web.problems import documented, general_problem
+
+router = APIRouter(prefix="/public/forms", tags=["public"])
+pages = APIRouter(include_in_schema=False)
+
+AccessToken = Annotated[str, Path(description="A form's access token: 64 lower-case hex digits.")]
+_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
+_ANSWERS = {
+    "requestBody": {
+        "required": True,
+        "description": "The answers by field name; other fields are kept as they come.",
+        "content": {
+            media_type: {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": {
+                        "anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}]
+                    },
+                }
+            }
+            for media_type in ("application/json", _FORM_TYPES[0])
+        },
+    }
+}
+
+
+@router.get(
+    "/{accessToken}",
+    summary="Read a form's definition",
+    response_model=PublicForm,
+    responses=documented(NoSuchForm),
+)
+async def get_definition(request: Request, accessToken: AccessToken) -> Response:  # noqa: N803 - named on the wire
+    """Read what a visitor may know of a form."""
+    workspace, named = await open_for_visitor(request, accessToken)
+    form = await _open(workspace, named, accessToken)
+    shown = {name: form.get(name) for name in ("formType", "config", "styling")}
+    return json_response(shown)
+
+
+@router.post(
+    "/{accessToken}/submissions",
+    status_code=201,
+    summary="Submit a form",
+    response_model=Submitted,
+    dependencies=[IDEMPOTENT],
+    openapi_extra=_ANSWERS,
+    responses={
+        **documented(NoSuchForm, AnswersInvalid),
+        200: {"model": Submitted, "description": "The same person again: kept, as history."},
+    },
+)
+async def submit(request: Request, accessToken: AccessToken) -> Response:  # noqa: N803 - named on the wire
+    """Submit answers as JSON or form-encoded. When this answers, the lead is durable."""
+    workspace, named = await open_for_visitor(request, accessToken)
+    form = await _open(workspace, named, accessToken)
+    sent = await _sent(request)
+    if sent is None:
+        return general_problem(415)
+    taken = await service.submit(workspace, form, sent)
+    words: Document = form["config"].get("settings") or {}
+    answer: dict[str, Any] = {
+        "submissionId": taken.id,
+        "message": words.get("successMessage") or "Thank you.",
+        "redirectUrl": words.get("redirectUrl"),
+    }
+    if taken.duplicate:
+        return json_response({**answer, "duplicate": True})
+    return json_response(answer, 201)
+
+
+@pages.get("/f/{accessToken}")
+async def show_page(request: Request, accessToken: str) -> Response:  # noqa: N803 - named on the wire
+    """Show a hosted form."""
+    try:
+        workspace, named = await open_for_visitor(request, accessToken)
+        form = await _open(workspace, named, accessToken)
+    except NoSuchForm:
+        return missing_page()
+    return form_page(form, service.questions_of(form), action=f"/f/{accessToken}")
+
+
+@pages.post("/f/{accessToken}")
+async def submit_page(request: Request, accessToken: str) -> Response:  # noqa: N803 - named on the wire
+    """Take what a hosted form sends, and answer with a page."""
+    try:
+        workspace, named = await open_for_visitor(request, accessToken)
+        form = await _open(workspace, named, accessToken)
+    except NoSuchForm:
+        return missing_page()
+    sent = await _sent(request)
+    if sent is None:
+        return general_problem(415)
+    try:
+        await service.submit(workspace, form, sent)
+    except AnswersInvalid as error:
+        typed = {name: value for name, value in sent.items() if isinstance(value, str)}
+        return form_page(
+            form,
+            service.questions_of(form),
+            action=f"/f/{accessToken}",
+            answers=typed,
+            errors=error.errors,
+            status=422,
+        )
+    return thanks_page(form)
+
+
+async def _open(workspace: Workspace, named: PublicKey, access_token: str) -> Document:
+    try:
+        return await service.open_form(workspace, named, access_token)
+    except FormNotFound:
+        raise NoSuchForm from None
+
+
+async def _sent(request: Request) -> dict[str, Any] | None:
+    """Read the answers; None when they come as something we do not read."""
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type == "application/json":
+        try:
+            sent = await request.json()
+        except (ValueError, RecursionError):
+            raise MalformedRequest from None
+        if not isinstance(sent, dict):
+            raise AnswersInvalid([FieldError("", "type", "is not an object of answers by field name")])
+        return cast("dict[str, Any]", sent)
+    if media_type in _FORM_TYPES:
+        async with request.form(max_files=0, max_fields=1000) as form:
+            return _single(form)
+    return None
+
+
+def _single(form: FormData) -> dict[str, Any]:
+    """Join what was sent several times under one name, as several checked boxes are."""
+    return {
+        name: ", ".join(str(value) for value in form.getlist(name))
+        for name in form.keys()  # noqa: SIM118 - a multidict
+    }

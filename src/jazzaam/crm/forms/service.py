@@ -1,0 +1,239 @@
+"""The rules of forms."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bson import ObjectId
+
+from jazzaam.control.memberships.permissions import Permission
+from jazzaam.crm.forms.answers import Question, read_answers
+from jazzaam.crm.forms.errors import AnswersInvalid, FormExists, FormNotFound
+from jazzaam.crm.forms.events import LeadCaptured, LeadSubmittedAgain
+from jazzaam.crm.forms.mapping import lead_from
+from jazzaam.crm.forms.models import FormStatus, FormType
+from jazzaam.crm.forms.platforms import PLATFORMS, template_fields, template_words
+from jazzaam.crm.forms.repository import FormRepository, SubmissionRepository
+from jazzaam.crm.forms.schemas import FormCreate, FormField, FormStyling
+from jazzaam.crm.leads import service as leads
+from jazzaam.crm.leads.errors import LeadExists
+from jazzaam.crm.workspace import Workspace
+from jazzaam.identifiers import new_id, new_public_token
+from jazzaam.pagination import Position
+from jazzaam.tenancy.catalog import Catalog, PublicKey
+from jazzaam.tenancy.database import Document
+from jazzaam.tenancy.models import TenantId
+
+FORM_KEY: Final = "form"
+_MEETINGS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submission that is safe."""
+
+    id: ObjectId
+    duplicate: bool
+
+
+async def create_form(workspace: Workspace, catalog: Catalog, data: FormCreate) -> Document:
+    """Make a custom form; raises `Forbidden`."""
+    return await _create(
+        workspace,
+        catalog,
+        FormType.custom,
+        data.name,
+        data.fields,
+        data.settings.model_dump(mode="json", by_alias=True),
+        data.styling,
+    )
+
+
+async def create_platform_form(workspace: Workspace, catalog: Catalog, form_type: FormType) -> Document:
+    """Make a platform's form from its template.
+
+    Raises `Forbidden`, or `FormExists` when the platform has an active one.
+    """
+    return await _create(
+        workspace,
+        catalog,
+        form_type,
+        f"{PLATFORMS[form_type].name} form",
+        template_fields(form_type),
+        template_words(form_type),
+        FormStyling(),
+    )
+
+
+async def _create(
+    workspace: Workspace,
+    catalog: Catalog,
+    form_type: FormType,
+    name: str,
+    fields: list[FormField],
+    words: dict[str, Any],
+    styling: FormStyling,
+) -> Document:
+    """Write a form in three steps: its key is reserved, the form is written, the key is activated.
+
+    They are in two databases, so no transaction spans them. A crash leaves a reserved key, which opens
+    nothing, or a form whose key is not active yet; both are mended by activating or releasing the key.
+    """
+    workspace.member.require(Permission.forms_write)
+    now, form_id, token = workspace.clock.now(), new_id(), new_public_token()
+    form: Document = {
+        "_id": form_id,
+        "name": name,
+        "formType": form_type,
+        "status": FormStatus.active,
+        "config": {
+            "fields": [field.model_dump(mode="json", by_alias=True) for field in fields],
+            "settings": words,
+        },
+        "styling": styling.model_dump(mode="json", by_alias=True),
+        "accessToken": token,
+        "isPublic": True,
+        "revision": 1,
+        "createdAt": now,
+        "updatedAt": now,
+    }
+    names = PublicKey(TenantId(workspace.db.tenant.id), FORM_KEY, str(form_id))
+    await catalog.reserve_key(token, names, now)
+
+    async def work() -> ObjectId:
+        await FormRepository(workspace.db).add(form)
+        return form_id
+
+    try:
+        written = await workspace.change(work)
+    except FormExists:
+        await catalog.release_key(token)
+        raise
+    if written != form_id:  # the request was sent before, and made that form
+        await catalog.release_key(token)
+    stored = await get_form(workspace, written)
+    await catalog.activate_key(stored["accessToken"])
+    return stored
+
+
+async def get_form(workspace: Workspace, form_id: ObjectId) -> Document:
+    """Read a form; raises `Forbidden` or `FormNotFound`."""
+    workspace.member.require(Permission.forms_read)
+    form = await FormRepository(workspace.db).get(form_id)
+    if form is None:
+        raise FormNotFound
+    return form
+
+
+async def list_forms(
+    workspace: Workspace, limit: int, cursor: str | None
+) -> tuple[list[Document], str | None]:
+    """Read a page of forms, the newest first; raises `Forbidden` or `InvalidInput`."""
+    workspace.member.require(Permission.forms_read)
+    scope = [workspace.db.tenant.id, "forms"]
+    cursors = workspace.services.cursors
+    position: Position | None = cursors.read(scope, cursor) if cursor is not None else None
+    forms, last = await FormRepository(workspace.db).page(limit, position)
+    return forms, cursors.write(scope, last) if last else None
+
+
+async def open_form(workspace: Workspace, named: PublicKey, access_token: str) -> Document:
+    """Read the form a visitor's token names; raises `FormNotFound` when it takes no submissions."""
+    workspace.member.require(Permission.forms_submit)
+    form = await FormRepository(workspace.db).accessible(ObjectId(named.resource_id), access_token)
+    if form is None:
+        raise FormNotFound
+    return form
+
+
+async def submit(workspace: Workspace, form: Document, sent: dict[str, Any]) -> Submission:
+    """Take a submission: when this returns, it and its lead are durable.
+
+    A person who is a lead already gets a submission and a line of history; nothing of the lead is
+    changed. Raises `AnswersInvalid`.
+    """
+    workspace.member.require(Permission.forms_submit)
+    answers = read_answers(questions_of(form), sent)
+    source_url = embed_url(workspace, form)
+    known, complaint = lead_from(FormType(form["formType"]), form["_id"], answers.valid, source_url)
+    errors = answers.errors + ([complaint] if complaint and not answers.errors else [])
+    if errors:
+        raise AnswersInvalid(errors)
+    for meeting in range(_MEETINGS):
+        try:
+            return await _capture(workspace, form, known, answers.raw)
+        except LeadExists:
+            repeated = await _repeat(workspace, form, known, answers.raw)
+            if repeated is not None:
+                return repeated
+            if meeting == _MEETINGS - 1:  # it is deleted each time we look, and there each time we write
+                raise
+    raise AssertionError
+
+
+async def _capture(
+    workspace: Workspace, form: Document, known: dict[str, Any], raw: dict[str, str]
+) -> Submission:
+    submission_id, lead_id, now = new_id(), new_id(), workspace.clock.now()
+    lead = leads.new_lead(known, now, lead_id)
+
+    async def work() -> ObjectId:
+        await leads.record_new_lead(workspace, lead)
+        await _write(workspace, submission_id, form, lead_id, raw)
+        workspace.publish(LeadCaptured(lead_id, form["_id"], submission_id))
+        return submission_id
+
+    return Submission(await workspace.change(work), duplicate=False)
+
+
+async def _repeat(
+    workspace: Workspace, form: Document, known: dict[str, Any], raw: dict[str, str]
+) -> Submission | None:
+    """Keep a submission of somebody who is a lead already; None when that lead is gone again."""
+    lead_id = await leads.find_profile(workspace, known["platform"], known["platformUrl"])
+    if lead_id is None:
+        return None
+    submission_id = new_id()
+
+    async def work() -> ObjectId:
+        await _write(workspace, submission_id, form, lead_id, raw)
+        workspace.publish(LeadSubmittedAgain(lead_id, form["_id"], submission_id))
+        return submission_id
+
+    return Submission(await workspace.change(work), duplicate=True)
+
+
+async def _write(
+    workspace: Workspace,
+    submission_id: ObjectId,
+    form: Document,
+    lead_id: ObjectId,
+    raw: dict[str, str],
+) -> None:
+    await SubmissionRepository(workspace.db).add(
+        {
+            "_id": submission_id,
+            "formId": form["_id"],
+            "leadId": lead_id,
+            "values": raw,
+            "at": workspace.clock.now(),
+        }
+    )
+
+
+def questions_of(form: Document) -> list[Question]:
+    """Give a stored form's questions; the original's fields may lack what ours have."""
+    return [
+        Question(
+            name=field["name"],
+            type=field.get("type", "text"),
+            label=field.get("label") or field["name"],
+            required=bool(field.get("required")),
+            options=field.get("options") or (),
+        )
+        for field in form["config"].get("fields", ())
+    ]
+
+
+def embed_url(workspace: Workspace, form: Document) -> str:
+    """Give the address of a form's page."""
+    return f"{workspace.services.forms_url}/f/{form['accessToken']}"

@@ -1,0 +1,130 @@
+"""The lead routes."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from bson import ObjectId
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from jazzaam.control.accounts.dependencies import SIGNED_IN
+from jazzaam.crm.dependencies import IDEMPOTENT, MEMBER_ERRORS, CurrentWorkspace
+from jazzaam.crm.leads import service
+from jazzaam.crm.leads.errors import LeadChanged, LeadExists, LeadNotFound
+from jazzaam.crm.leads.listing import Listing
+from jazzaam.crm.leads.models import LeadStatus, Platform
+from jazzaam.crm.leads.schemas import LeadCreate, LeadDetail, LeadPage, LeadUpdate
+from jazzaam.pagination import DEFAULT_LIMIT, MAXIMUM_LIMIT
+from jazzaam.tenancy.database import Document
+from jazzaam.web.input import IdInPath, Input
+from jazzaam.web.json import json_response, resource
+from jazzaam.web.problems import documented
+from jazzaam.web.revision import RequiredRevision, etag
+
+router = APIRouter(prefix="/leads", tags=["leads"], dependencies=SIGNED_IN)
+
+
+class View(StrEnum):
+    """How much of a lead a list shows."""
+
+    summary = "summary"
+    full = "full"
+
+
+class Sort(StrEnum):
+    """What a list is sorted by; `-` for descending. Ties are broken by id."""
+
+    created_at = "createdAt"
+    created_at_descending = "-createdAt"
+    updated_at = "updatedAt"
+    updated_at_descending = "-updatedAt"
+    lead_score = "leadScore"
+    lead_score_descending = "-leadScore"
+    full_name = "fullName"
+    full_name_descending = "-fullName"
+
+
+class LeadQuery(Input):
+    """What a list of leads asks for."""
+
+    limit: Annotated[int, Field(ge=1, le=MAXIMUM_LIMIT)] = DEFAULT_LIMIT
+    after: Annotated[str | None, Field(max_length=2000, description="`next` of the last page.")] = None
+    sort: Sort = Sort.created_at_descending
+    view: View = View.summary
+    total: bool = False
+    status: LeadStatus | None = None
+    platform: Platform | None = None
+
+    def listing(self) -> Listing:
+        """Give it as the list it asks for."""
+        wanted = (("status", self.status), ("platform", self.platform))
+        equal = tuple((name, str(value)) for name, value in wanted if value is not None)
+        return Listing(self.limit, str(self.sort), equal)
+
+
+@router.get("", summary="List leads", response_model=LeadPage, responses=documented(*MEMBER_ERRORS))
+async def list_leads(query: Annotated[LeadQuery, Query()], workspace: CurrentWorkspace) -> Response:
+    """List the company's leads, newest first unless `sort` says otherwise."""
+    page = await service.list_leads(
+        workspace, query.listing(), query.after, full=query.view is View.full, total=query.total
+    )
+    page["items"] = [resource(lead) for lead in page["items"]]
+    return json_response(page)
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Add a lead",
+    response_model=LeadDetail,
+    dependencies=[IDEMPOTENT],
+    responses=documented(*MEMBER_ERRORS, LeadExists),
+)
+async def create_lead(body: LeadCreate, workspace: CurrentWorkspace) -> Response:
+    """Add a lead by hand."""
+    lead = await service.create_lead(workspace, body)
+    location = f"/api/v1/leads/{lead['_id']}"
+    return _one(lead, 201, {"Location": location})
+
+
+@router.get(
+    "/{leadId}",
+    summary="Read a lead",
+    response_model=LeadDetail,
+    responses=documented(*MEMBER_ERRORS, LeadNotFound),
+)
+async def get_lead(leadId: IdInPath, workspace: CurrentWorkspace) -> Response:  # noqa: N803 - named on the wire
+    """Read one lead."""
+    return _one(await service.get_lead(workspace, ObjectId(leadId)))
+
+
+@router.patch(
+    "/{leadId}",
+    summary="Change a lead",
+    response_model=LeadDetail,
+    responses=documented(*MEMBER_ERRORS, LeadNotFound, LeadChanged),
+)
+async def update_lead(
+    leadId: IdInPath,  # noqa: N803 - named on the wire
+    body: LeadUpdate,
+    revision: RequiredRevision,
+    workspace: CurrentWorkspace,
+) -> Response:
+    """Change the fields that are named; `null` removes one."""
+    return _one(await service.update_lead(workspace, ObjectId(leadId), body, revision))
+
+
+@router.delete(
+    "/{leadId}",
+    status_code=204,
+    summary="Delete a lead",
+    responses=documented(*MEMBER_ERRORS, LeadNotFound),
+)
+async def delete_lead(leadId: IdInPath, workspace: CurrentWorkspace) -> None:  # noqa: N803 - named on the wire
+    """Move a lead and what hangs on it to the trash, where it is kept for 30 days."""
+    await service.delete_lead(workspace, ObjectId(leadId))
+
+
+def _one(lead: Document, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    tag = {"ETag": etag(lead.get("revision"))}
+    return json_response(resource(lead), status, {**tag, **(headers or {})})

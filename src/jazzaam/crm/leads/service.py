@@ -1,0 +1,151 @@
+"""The rules of leads."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from bson import ObjectId
+
+from jazzaam.control.memberships.permissions import Permission
+from jazzaam.crm.leads.errors import LeadChanged, LeadNotFound
+from jazzaam.crm.leads.events import LeadCreated, LeadDeleted, LeadStatusChanged, LeadUpdated
+from jazzaam.crm.leads.listing import Listing
+from jazzaam.crm.leads.models import LEADS, LeadStatus, Source
+from jazzaam.crm.leads.repository import LeadRepository
+from jazzaam.crm.leads.schemas import LeadCreate, LeadUpdate
+from jazzaam.crm.records import ACTIVITIES, move_to_trash
+from jazzaam.crm.workspace import Workspace
+from jazzaam.tenancy.database import Document
+
+_COLLECTION: Final = "leads"
+
+
+def new_lead(known: dict[str, Any], at: datetime, lead_id: ObjectId | None = None) -> Document:
+    """Make a lead's document from what is known of it, with what every lead has."""
+    names = (known.get("firstName"), known.get("lastName"))
+    lead: Document = {
+        "_id": lead_id or ObjectId(),
+        "status": LeadStatus.new,
+        "fullName": known.get("fullName") or " ".join(name for name in names if name),
+        "leadScore": 0,
+        **{name: value for name, value in known.items() if value is not None},
+        "statusChangedAt": at,
+        "createdAt": at,
+        "updatedAt": at,
+    }
+    return lead
+
+
+async def list_leads(
+    workspace: Workspace, listing: Listing, cursor: str | None, *, full: bool, total: bool
+) -> dict[str, Any]:
+    """Read a page of leads: `items`, `next`, and `total` when it is asked for.
+
+    Raises `Forbidden`, or `InvalidInput` for a cursor of another list or another company.
+    """
+    workspace.member.require(Permission.leads_read)
+    cursors = workspace.services.cursors
+    scope = [workspace.db.tenant.id, _COLLECTION, *listing.identity]
+    position = cursors.read(scope, cursor) if cursor is not None else None
+    repository = LeadRepository(workspace.db)
+    items, last = await repository.page(listing, position, full=full)
+    page: dict[str, Any] = {"items": items, "next": cursors.write(scope, last) if last else None}
+    if total:
+        page["total"] = await repository.count(listing)
+    return page
+
+
+async def get_lead(workspace: Workspace, lead_id: ObjectId) -> Document:
+    """Read a lead; raises `Forbidden` or `LeadNotFound`."""
+    workspace.member.require(Permission.leads_read)
+    lead = await LeadRepository(workspace.db).get(lead_id)
+    if lead is None:
+        raise LeadNotFound
+    return lead
+
+
+async def create_lead(workspace: Workspace, data: LeadCreate) -> Document:
+    """Add a lead by hand.
+
+    Raises `Forbidden`, or `LeadExists` when this platform's profile is a lead already.
+    """
+    workspace.member.require(Permission.leads_write)
+    known = data.model_dump(mode="json", by_alias=True, exclude_none=True)
+    lead = new_lead({**known, "source": Source.manual}, workspace.clock.now())
+
+    async def work() -> ObjectId:
+        await record_new_lead(workspace, lead)
+        lead_id: ObjectId = lead["_id"]
+        return lead_id
+
+    return await get_lead(workspace, await workspace.change(work))
+
+
+async def record_new_lead(workspace: Workspace, lead: Document) -> None:
+    """Write a new lead in the running change, and tell of it; raises `LeadExists`."""
+    await record_new_leads(workspace, [lead])
+
+
+async def record_new_leads(workspace: Workspace, made: list[Document]) -> None:
+    """Write several new leads in the running change; raises `LeadExists`."""
+    await LeadRepository(workspace.db).add_all(made)
+    for lead in made:
+        workspace.publish(LeadCreated(lead_id=lead["_id"], source=lead["source"]))
+
+
+async def find_profile(workspace: Workspace, platform: str, platform_url: str) -> ObjectId | None:
+    """Find the lead of a profile, for the rules that capture leads."""
+    return await LeadRepository(workspace.db).find_profile(platform, platform_url)
+
+
+async def update_lead(
+    workspace: Workspace, lead_id: ObjectId, data: LeadUpdate, if_revision: int | None
+) -> Document:
+    """Change the fields that are named; a move to another status is recorded as one.
+
+    Raises `Forbidden`, `LeadNotFound`, or `LeadChanged` when its revision is not `if_revision`.
+    """
+    workspace.member.require(Permission.leads_write)
+    named = data.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    new = {name: value for name, value in named.items() if value is not None}
+    removed = [name for name, value in named.items() if value is None]
+    now = workspace.clock.now()
+
+    async def work() -> Document:
+        repository = LeadRepository(workspace.db)
+        before = await repository.before_update(lead_id)
+        if before is None:
+            raise LeadNotFound
+        if if_revision is not None and before.get("revision", 0) != if_revision:
+            raise LeadChanged
+        moved = "status" in new and new["status"] != before.get("status")
+        stamps = {"updatedAt": now, **({"statusChangedAt": now} if moved else {})}
+        after = await repository.update(before, {**new, **stamps}, removed)
+        if after is None:
+            raise LeadChanged
+        if moved:
+            workspace.publish(LeadStatusChanged(lead_id, before=before.get("status"), after=new["status"]))
+        changed = sorted(set(named) - {"status"})
+        if changed:
+            workspace.publish(LeadUpdated(lead_id, changed=changed))
+        return after
+
+    return await workspace.change(work)
+
+
+async def delete_lead(workspace: Workspace, lead_id: ObjectId) -> None:
+    """Move a lead and what hangs on it to the trash, where it is kept for 30 days.
+
+    Raises `Forbidden` or `LeadNotFound`.
+    """
+    workspace.member.require(Permission.leads_delete)
+    now, actor = workspace.clock.now(), workspace.member.actor
+
+    async def work() -> None:
+        if not await move_to_trash(workspace.db, LEADS, {"_id": lead_id}, actor, now):
+            raise LeadNotFound
+        for spec in workspace.services.on_leads:
+            if spec.lead_key is not None and spec is not ACTIVITIES:
+                await move_to_trash(workspace.db, spec, {spec.lead_key: lead_id}, actor, now)
+        workspace.publish(LeadDeleted(lead_id))
+
+    await workspace.change(work)

@@ -1,0 +1,62 @@
+"""The rules of notifications."""
+
+from typing import Any, Final
+
+from bson import ObjectId
+
+from jazzaam.control.memberships.permissions import Permission
+from jazzaam.crm.notifications.errors import NotificationNotFound
+from jazzaam.crm.notifications.models import NotificationKind
+from jazzaam.crm.notifications.repository import NotificationRepository
+from jazzaam.crm.notifications.wording import words
+from jazzaam.crm.workspace import Workspace
+from jazzaam.tenancy.database import Document
+
+_COLLECTION: Final = "notifications"
+
+
+async def notify(
+    workspace: Workspace, kind: NotificationKind, lead_id: ObjectId, params: dict[str, str]
+) -> None:
+    """Tell all members something, in the running change. Texts are not stored: `params` are."""
+    now = workspace.clock.now()
+    await NotificationRepository(workspace.db).add(
+        {
+            "_id": ObjectId(),
+            "kind": kind,
+            "params": params,
+            "leadId": lead_id,
+            "isRead": False,
+            "createdAt": now,
+            "updatedAt": now,
+        }
+    )
+
+
+async def list_notifications(workspace: Workspace, limit: int, cursor: str | None) -> dict[str, Any]:
+    """Read a page, newest first; raises `Forbidden`, or `InvalidInput` for a foreign cursor."""
+    workspace.member.require(Permission.leads_read)
+    scope = [workspace.db.tenant.id, _COLLECTION]
+    cursors = workspace.services.cursors
+    position = cursors.read(scope, cursor) if cursor is not None else None
+    rows, last = await NotificationRepository(workspace.db).page(limit, position)
+    return {
+        "items": [_worded(row) for row in rows],
+        "next": cursors.write(scope, last) if last else None,
+    }
+
+
+async def mark_read(workspace: Workspace, notification_id: ObjectId) -> None:
+    """Mark one as read; raises `Forbidden` or `NotificationNotFound`."""
+    workspace.member.require(Permission.leads_read)
+    if not await NotificationRepository(workspace.db).mark_read(notification_id):
+        raise NotificationNotFound
+
+
+def _worded(row: Document) -> Document:
+    """Put a row into words; the original stored its own."""
+    title, message = words(row.get("kind"), row.pop("params", {})) or (
+        row.get("title", ""),
+        row.get("message", ""),
+    )
+    return {**row, "title": title, "message": message, "isRead": row.get("isRead", False)}

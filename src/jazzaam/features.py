@@ -1,0 +1,81 @@
+"""THE list of features: routes, collections, jobs, docs and isolation tests all read it."""
+
+from typing import Final
+
+from jazzaam.control.accounts.feature import FEATURE as ACCOUNTS
+from jazzaam.control.audit.feature import FEATURE as AUDIT
+from jazzaam.control.billing.feature import FEATURE as BILLING
+from jazzaam.control.catalogue.feature import FEATURE as CATALOGUE
+from jazzaam.control.companies.feature import FEATURE as COMPANIES
+from jazzaam.control.contact.feature import FEATURE as CONTACT
+from jazzaam.control.crm_connections.feature import FEATURE as CRM_CONNECTIONS
+from jazzaam.control.invitations.feature import FEATURE as INVITATIONS
+from jazzaam.control.memberships.feature import FEATURE as MEMBERSHIPS
+from jazzaam.control.waitlist.feature import FEATURE as WAITLIST
+from jazzaam.crm.deal_health.feature import FEATURE as DEAL_HEALTH
+from jazzaam.crm.engagement.feature import FEATURE as ENGAGEMENT
+from jazzaam.crm.follow_ups.feature import FEATURE as FOLLOW_UPS
+from jazzaam.crm.forms.feature import FEATURE as FORMS
+from jazzaam.crm.leads.feature import FEATURE as LEADS
+from jazzaam.crm.next_best_actions.feature import FEATURE as NEXT_BEST_ACTIONS
+from jazzaam.crm.notifications.feature import FEATURE as NOTIFICATIONS
+from jazzaam.crm.records import RECORDS
+from jazzaam.feature import Feature
+from jazzaam.jobs.models import JOBS
+from jazzaam.jobs.registry import Registry
+from jazzaam.tenancy.catalog import PUBLIC_KEYS, TENANTS
+from jazzaam.tenancy.collections import CollectionSpec
+from jazzaam.tenancy.freshness import HEARTBEATS
+
+FEATURES: Final[tuple[Feature, ...]] = (
+    ACCOUNTS,
+    COMPANIES,
+    MEMBERSHIPS,
+    INVITATIONS,
+    BILLING,
+    AUDIT,
+    CATALOGUE,
+    WAITLIST,
+    CONTACT,
+    CRM_CONNECTIONS,
+    LEADS,
+    NOTIFICATIONS,
+    ENGAGEMENT,
+    FORMS,
+    FOLLOW_UPS,
+    DEAL_HEALTH,
+    NEXT_BEST_ACTIONS,
+)
+
+TENANT_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
+    *(spec for feature in FEATURES for spec in feature.collections),
+    *RECORDS,
+    JOBS,
+)
+"""What a company's database holds from its birth."""
+
+SYSTEM_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
+    *(spec for feature in FEATURES for spec in feature.system_collections),
+    TENANTS,
+    PUBLIC_KEYS,
+    HEARTBEATS,
+    JOBS,
+)
+"""What the shared database holds."""
+
+WATCHED_COLLECTIONS: Final[tuple[str, ...]] = (
+    "tenants",
+    "publickeys",
+    "sessions",
+    "memberships",
+    "companies",
+)
+"""What caches are made from."""
+
+ON_LEADS: Final = tuple(spec for spec in TENANT_COLLECTIONS if spec.lead_key is not None)
+"""Collections whose documents hang on a lead."""
+
+
+def registry() -> Registry:
+    """Give the jobs of all features."""
+    return Registry(job for feature in FEATURES for job in feature.jobs)

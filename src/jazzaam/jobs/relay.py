@@ -1,0 +1,131 @@
+"""Notice jobs: a change stream over the cluster for the new ones, a slow sweep for all others."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from typing import Any
+
+from pymongo.errors import PyMongoError
+
+from jazzaam.clock import Clock
+from jazzaam.jobs import outbox
+from jazzaam.jobs.models import JOBS, Place
+from jazzaam.jobs.runner import Runner
+from jazzaam.logging import get_logger
+from jazzaam.tasks import end_tasks
+from jazzaam.tenancy.clusters import Clusters
+from jazzaam.tenancy.database import SystemDatabase, TenantDatabase
+from jazzaam.tenancy.errors import TenantNotFound
+from jazzaam.tenancy.models import TenantNaming
+from jazzaam.tenancy.tenancy import Tenancy
+
+log = get_logger(__name__)
+
+
+class Relay:
+    """Hands jobs to a runner, `slots` at once; at most twice as many wait in memory.
+
+    What does not fit, or comes due later, is found by the sweep. Any number of relays may run: a job is
+    claimed once.
+    """
+
+    def __init__(
+        self,
+        *,
+        tenancy: Tenancy,
+        clusters: Clusters,
+        system: Callable[[], SystemDatabase],
+        runner: Runner,
+        clock: Clock,
+        slots: int = 8,
+        sweep_every: timedelta = timedelta(seconds=5),
+    ) -> None:
+        self._tenancy = tenancy
+        self._clusters = clusters
+        self._system = system
+        self._runner = runner
+        self._clock = clock
+        self._slots = slots
+        self._sweep_every = sweep_every.total_seconds()
+        self._waiting: asyncio.Queue[Place] = asyncio.Queue(maxsize=2 * slots)
+
+    async def run(self, *, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then finish what is running; cancel to end at once."""
+        async with asyncio.TaskGroup() as running:
+            sources = [asyncio.create_task(self._follow(name)) for name in self._clusters.names]
+            sources.append(asyncio.create_task(self._sweep()))
+            sources.append(asyncio.create_task(self._hand_out(running)))
+            await stop.wait()
+            await end_tasks(sources)
+
+    async def _hand_out(self, running: asyncio.TaskGroup) -> None:
+        free = asyncio.Semaphore(self._slots)
+
+        async def one(place: Place) -> None:
+            try:
+                await self._runner.run(place)
+            except PyMongoError as error:  # the row's lease runs out, and the sweep finds it
+                log.warning("job.database_unreachable", error=type(error).__name__)
+            finally:
+                free.release()
+
+        while True:
+            await free.acquire()
+            running.create_task(one(await self._waiting.get()))
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                async for place in self._due():
+                    await self._waiting.put(place)
+            except PyMongoError as error:
+                log.warning("relay.sweep_failed", error=type(error).__name__)
+            await asyncio.sleep(self._sweep_every)
+
+    async def _due(self) -> AsyncIterator[Place]:
+        now, batch = self._clock.now(), 2 * self._slots
+        for job_id in await outbox.due(self._system(), now, batch):
+            yield Place(None, job_id)
+
+        async def visit(db: TenantDatabase) -> list[Place]:
+            return [Place(db.tenant.id, job_id) for job_id in await outbox.due(db, now, batch)]
+
+        async for outcome in self._tenancy.each(visit):
+            if outcome.error is not None:
+                log.warning(
+                    "relay.tenant_skipped",
+                    tenant=outcome.tenant_id,
+                    error=type(outcome.error).__name__,
+                )
+            for place in outcome.result or ():
+                yield place
+
+    async def _follow(self, cluster: str) -> None:
+        """Hear of each new row; a broken stream is opened again, and the sweep covers the gap."""
+        pipeline = [
+            {"$match": {"ns.coll": JOBS.name, "operationType": "insert"}},
+            {"$project": {"ns": 1, "documentKey": 1}},
+        ]
+        while True:
+            try:
+                stream = await self._clusters.client(cluster).watch(pipeline, max_await_time_ms=500)
+                async with stream:
+                    async for event in stream:
+                        place = self._place(event, self._tenancy.naming)
+                        if place is not None:
+                            await self._waiting.put(place)
+            except PyMongoError as error:
+                log.warning("relay.stream_broken", error=type(error).__name__)
+            await asyncio.sleep(0.3)
+
+    def _place(self, event: dict[str, Any], naming: TenantNaming) -> Place | None:
+        """Say where an inserted row is; databases that are not ours are nobody's business."""
+        database, job_id = event["ns"]["db"], event["documentKey"]["_id"]
+        if database == naming.system:
+            return Place(None, job_id)
+        if not database.startswith(naming.prefix):
+            return None
+        try:
+            return Place(naming.parse(database.removeprefix(naming.prefix)), job_id)
+        except TenantNotFound:
+            return None

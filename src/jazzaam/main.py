@@ -1,0 +1,84 @@
+"""Composition root of the web process."""
+
+import gc
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from jazzaam.composition import Application, compose, prepare
+from jazzaam.config import Settings
+from jazzaam.control.rate_limits import SharedRateLimits
+from jazzaam.features import FEATURES
+from jazzaam.logging import configure_logging
+from jazzaam.tenancy.catalog import TENANTS
+from jazzaam.web.app import create_http_app
+
+GRACEFUL_SECONDS = 4
+"""How long open requests may go on after SIGTERM."""
+
+
+def create_app(application: Application) -> FastAPI:
+    """Make the HTTP application of a process; its lifespan prepares MongoDB and hears changes."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        await prepare(application)
+        async with application.deployment.freshness.listening():
+            yield
+        await application.deployment.clusters.close()
+
+    settings = application.settings
+    app = create_http_app(
+        FEATURES,
+        lifespan=lifespan,
+        forms_host=settings.separate_forms_host,
+        over_https=settings.public_url.startswith("https://"),
+    )
+    state = app.state
+    state.settings = settings
+    state.deployment = application.deployment
+    state.keyring = application.keyring
+    state.sessions = application.sessions
+    state.control = application.control
+    state.workspaces = application.workspaces
+    state.rate_limits = SharedRateLimits(application.deployment.system())
+
+    async def ready() -> None:
+        await application.deployment.system()[TENANTS].find_one({}, {"_id": 1})
+
+    state.ready = ready
+    return app
+
+
+async def serve(settings: Settings) -> None:
+    """Answer HTTP until SIGTERM or SIGINT.
+
+    Raises `ConfigurationError`, in one line, when MongoDB cannot hold Jazzaam.
+    """
+    configure_logging(json=settings.log_json or settings.production)
+    application = compose(settings)
+    await prepare(application)
+    config = uvicorn.Config(
+        create_app(application),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        timeout_keep_alive=65,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    settle_memory()
+    await uvicorn.Server(config).serve()
+
+
+def settle_memory() -> None:
+    """Keep what start-up made out of the collector's way: its pauses were a third of the p99."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)

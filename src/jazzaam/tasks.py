@@ -1,0 +1,24 @@
+"""Ending tasks, for certain."""
+
+import asyncio
+from collections.abc import Collection
+from typing import Any, Final
+
+_ROUND_SECONDS: Final = 0.2
+_ROUNDS: Final = 25
+
+
+async def end_tasks(tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended; their errors are nobody's any more.
+
+    Once is not enough: a driver may turn a cancellation into an error of its own, and a loop that goes
+    on after errors then goes on. Gives up after 5 seconds.
+    """
+    for _ in range(_ROUNDS):
+        waiting = [task for task in tasks if not task.done()]
+        if not waiting:
+            break
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=_ROUND_SECONDS)
+    await asyncio.gather(*(task for task in tasks if task.done()), return_exceptions=True)

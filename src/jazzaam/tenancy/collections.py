@@ -1,0 +1,52 @@
+"""The shape of a collection, as data: what provisioning builds, and what a handle may open."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSpec:
+    """An index; `purpose` says which query needs it, since each one costs memory and a file.
+
+    `keys` are (field, 1 | -1) in order. `partial` limits it to matching documents.
+    """
+
+    purpose: str
+    keys: tuple[tuple[str, int], ...]
+    unique: bool = False
+    partial: Mapping[str, Any] | None = None
+    expire_after: timedelta | None = None
+
+    @property
+    def name(self) -> str:
+        """Name it by its keys, as MongoDB would."""
+        return "_".join(f"{key}_{direction}" for key, direction in self.keys)
+
+    def definition(self) -> dict[str, Any]:
+        """Give it as `createIndexes` takes it."""
+        definition: dict[str, Any] = {"name": self.name, "key": dict(self.keys)}
+        if self.unique:
+            definition["unique"] = True
+        if self.partial is not None:
+            definition["partialFilterExpression"] = dict(self.partial)
+        if self.expire_after is not None:
+            definition["expireAfterSeconds"] = int(self.expire_after.total_seconds())
+        return definition
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec:
+    """A collection: its name, its indexes and its validator.
+
+    `lead_key` names the field that ties its documents to a lead, so that merging, deleting and erasing
+    a lead can walk every declaration. `owner_key` is for the shared database alone: it names the field
+    that says whose a row is, and such a collection opens through a `CompanyScope` only.
+    """
+
+    name: str
+    indexes: Sequence[IndexSpec] = field(default_factory=tuple[IndexSpec, ...])
+    validator: Mapping[str, Any] | None = None
+    lead_key: str | None = None
+    owner_key: str | None = None

@@ -1,0 +1,1 @@
+"""HTTP in general: the application, its envelope, and how failures are told. No feature lives here."""

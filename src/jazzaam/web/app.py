@@ -1,0 +1,92 @@
+"""The HTTP application, without its features: they are passed in."""
+
+import re
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from jazzaam.feature import Feature
+from jazzaam.web import docs_page, health, problems
+from jazzaam.web.middleware import BodyLimit, Envelope, Origins
+from jazzaam.web.problems import PROBLEM_SCHEMA, document_general
+
+API: Final = "/api/v1"
+MAXIMUM_BODY_BYTES: Final = 1_000_000
+
+
+def create_http_app(
+    features: Iterable[Feature],
+    *,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    forms_host: str | None,
+    over_https: bool,
+) -> FastAPI:
+    """Put the routes of `features` into one application, with everything that surrounds a request."""
+    app = FastAPI(
+        title="Jazzaam",
+        version="1",
+        summary="A CRM that keeps every company in a database of its own.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+    )
+    problems.install(app)
+    app.include_router(health.router)
+    app.include_router(docs_page.router)
+    pages = [docs_page.router]
+    for feature in features:
+        if feature.router is not None:
+            app.include_router(feature.router, prefix=API)
+        if feature.pages is not None:
+            app.include_router(feature.pages)
+            pages.append(feature.pages)
+    app.add_middleware(BodyLimit, maximum_bytes=MAXIMUM_BODY_BYTES)
+    app.add_middleware(Origins, forms_host=forms_host)
+    app.add_middleware(Envelope, over_https=over_https)
+    app.openapi = _documented_openapi(app)
+    app.state.page_methods = _page_methods(pages)
+    return app
+
+
+def _documented_openapi(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """Make the OpenAPI document once, with what can happen to any request."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary=app.summary,
+                openapi_version="3.1.0",
+                routes=app.routes,
+            )
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+            schemas["Problem"] = dict(PROBLEM_SCHEMA)
+            for path, operations in document["paths"].items():
+                if path.startswith(API):
+                    for operation in operations.values():
+                        document_general(operation)
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    return openapi
+
+
+def _page_methods(routers: Iterable[Any]) -> Callable[[str], set[str]]:
+    """Say which methods a page outside the OpenAPI document takes."""
+    known: list[tuple[re.Pattern[str], set[str]]] = [
+        (route.path_regex, set(route.methods)) for router in routers for route in router.routes
+    ]
+
+    def methods(path: str) -> set[str]:
+        return {method for shape, found in known if shape.match(path) for method in found}
+
+    return methods

@@ -1,0 +1,38 @@
+"""Types that everything sent to us is read with."""
+
+import re
+from typing import Annotated, Any, Final, cast
+
+from fastapi import Path
+from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic.alias_generators import to_camel
+
+from jazzaam.identifiers import OBJECT_ID_PATTERN
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+class Input(BaseModel):
+    """A body or a query: camelCase names, unknown fields refused, texts trimmed and plain."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, str_strip_whitespace=True
+    )
+
+    @field_validator("*")
+    @classmethod
+    def _is_plain(cls, value: Any) -> object:
+        """Refuse control characters; line breaks and tabs are text."""
+        texts = cast("list[object]", value) if isinstance(value, list) else [cast("object", value)]
+        if any(isinstance(one, str) and _CONTROL.search(one) for one in texts):
+            raise ValueError("has characters that are not text")
+        return cast("object", value)
+
+
+class Output(BaseModel):
+    """An answer: camelCase names; built by us, under either name."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
+
+
+IdInPath = Annotated[str, Path(pattern=OBJECT_ID_PATTERN, description="24 lower-case hex digits.")]

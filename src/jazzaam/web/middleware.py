@@ -1,0 +1,149 @@
+"""What surrounds every request, as plain ASGI: an id, a log line, security headers, the right origin."""
+
+import re
+import time
+from typing import Final
+
+import structlog
+from bson import ObjectId
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jazzaam.logging import get_logger
+from jazzaam.web.problems import general_problem
+
+log = get_logger(__name__)
+
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_ALWAYS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+_FOR_DATA: Final = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (b"cache-control", b"no-store"),
+)
+_STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+PAGES: Final = ("/f/", "/t/")
+"""Where strangers' pages live."""
+_STRANGERS_API: Final = "/api/v1/public/"
+
+
+class Envelope:
+    """Gives a request its id, and its answer the headers; writes one line about it.
+
+    A caller's `X-Request-ID` is taken over when it is 1 to 64 of `A-Z a-z 0-9 . _ -`. A page that
+    brings its own Content-Security-Policy keeps it. An error nobody expected becomes a 500 that tells
+    nothing; the log has it whole.
+    """
+
+    def __init__(self, app: ASGIApp, *, over_https: bool) -> None:
+        self._app = app
+        self._always = (*_ALWAYS, _STRICT_TRANSPORT) if over_https else _ALWAYS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = _request_id(scope)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers: list[tuple[bytes, bytes]] = message["headers"]
+                names = [name for name, _ in headers]
+                headers.append((b"x-request-id", request_id))
+                headers.extend(self._always)
+                if b"content-security-policy" not in names:
+                    headers.extend(_FOR_DATA)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            log.exception("request.crashed", method=scope["method"], path=_route(scope))
+            if status:
+                raise  # the answer has begun: cutting it off is all that is left
+            await general_problem(500)(scope, receive, send_with_headers)
+        log.info(
+            "request",
+            method=scope["method"],
+            path=_route(scope),
+            status=status,
+            ms=round((time.perf_counter() - started) * 1000, 1),
+        )
+
+
+class Origins:
+    """Keeps strangers' pages and the application on origins of their own, where there are two.
+
+    `forms_host` is the `Host` under which hosted forms are reached. There, only they and the public
+    API answer; everywhere else, they do not.
+    """
+
+    def __init__(self, app: ASGIApp, *, forms_host: str | None) -> None:
+        self._app = app
+        self._forms_host = forms_host.encode() if forms_host else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if self._forms_host is not None and scope["type"] == "http":
+            path: str = scope["path"]
+            on_forms_host = _header(scope, b"host").lower() == self._forms_host
+            is_page = path.startswith(PAGES)
+            if is_page != on_forms_host and not path.startswith(_STRANGERS_API):
+                await general_problem(404)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses bodies over `maximum_bytes`: by what they announce, and by what then comes."""
+
+    def __init__(self, app: ASGIApp, *, maximum_bytes: int) -> None:
+        self._app = app
+        self._maximum = maximum_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
+        announced = _header(scope, b"content-length")
+        if announced.isdigit() and int(announced) > self._maximum:
+            await general_problem(413)(scope, receive, send)
+            return
+        taken = 0
+
+        async def receive_counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._maximum:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, receive_counted, send)
+
+
+def _request_id(scope: Scope) -> bytes:
+    given = _header(scope, b"x-request-id")
+    return given if _REQUEST_ID.fullmatch(given) else str(ObjectId()).encode()
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    return next((value for name, value in headers if name == wanted), b"")
+
+
+def _route(scope: Scope) -> str:
+    """Give the route's template: a path itself may hold a form's token."""
+    route = scope.get("route")
+    return getattr(route, "path_format", "-")

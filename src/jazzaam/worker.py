@@ -1,0 +1,62 @@
+"""Composition root of the worker process."""
+
+import asyncio
+import signal
+from datetime import timedelta
+
+from jazzaam.composition import Application, compose, prepare
+from jazzaam.config import Settings
+from jazzaam.control.plane import ControlPlane
+from jazzaam.crm.dependencies import workspace_for_job
+from jazzaam.jobs.models import Place
+from jazzaam.jobs.relay import Relay
+from jazzaam.jobs.runner import JobContext, Runner
+from jazzaam.logging import configure_logging, get_logger
+
+log = get_logger(__name__)
+
+
+def create_runner(application: Application) -> Runner:
+    """Make what runs a job where its row is: in a company's workspace, or in the control plane."""
+    deployment = application.deployment
+
+    async def open_context(place: Place) -> JobContext:
+        if place.tenant_id is None:
+            return ControlPlane(deployment.system(), application.control)
+        db = await deployment.tenancy.open(place.tenant_id)
+        return workspace_for_job(db, place.job_id, application.workspaces)
+
+    return Runner(application.control.registry, open_context, application.control.clock)
+
+
+def create_relay(application: Application) -> Relay:
+    """Make what finds the jobs of all tenants and of the control plane."""
+    deployment, settings = application.deployment, application.settings
+    return Relay(
+        tenancy=deployment.tenancy,
+        clusters=deployment.clusters,
+        system=deployment.system,
+        runner=create_runner(application),
+        clock=application.control.clock,
+        slots=settings.worker_slots,
+        sweep_every=timedelta(seconds=settings.sweep_seconds),
+    )
+
+
+async def work(settings: Settings) -> None:
+    """Run jobs until SIGTERM or SIGINT, then finish those that are running.
+
+    Raises `ConfigurationError`, in one line, when MongoDB cannot hold Jazzaam.
+    """
+    configure_logging(json=settings.log_json or settings.production)
+    application = compose(settings)
+    await prepare(application)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    log.info("worker.started")
+    async with application.deployment.freshness.listening():
+        await create_relay(application).run(stop=stop)
+    await application.deployment.clusters.close()
+    log.info("worker.stopped")

@@ -1,0 +1,220 @@
+"""A real mongod for the session, the real application over it, and companies made as needed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from argon2 import PasswordHasher
+from bson import ObjectId
+from fastapi import FastAPI
+from pymongo import monitoring
+
+from jazzaam.composition import Application, compose
+from jazzaam.config import Settings
+from jazzaam.control.accounts import service as accounts
+from jazzaam.control.accounts.models import AccountType, Registration
+from jazzaam.control.passwords import Passwords
+from jazzaam.control.plane import ControlPlane
+from jazzaam.crm.dependencies import workspace_for_operator
+from jazzaam.crm.workspace import Workspace
+from jazzaam.embedded.find import find_mongod
+from jazzaam.embedded.mongod import Endpoint, running_mongod
+from jazzaam.jobs import outbox
+from jazzaam.jobs.models import Place
+from jazzaam.logging import configure_logging
+from jazzaam.main import create_app
+from jazzaam.tenancy.credentials import CLUSTER_USERS
+from jazzaam.worker import create_runner
+
+PASSWORD = "correct horse battery staple"
+API = "/api/v1"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"use_uvloop": False}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    configure_logging(json=False)
+
+
+@pytest.fixture(scope="session")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """A mongod of this test process; it ends with it, whatever ends it."""
+    folder = tmp_path_factory.mktemp("mongod")
+    folder.chmod(0o700)
+    started, stop = threading.Event(), threading.Event()
+    found: list[Endpoint] = []
+
+    async def run() -> None:
+        async with running_mongod(find_mongod().path, folder, CLUSTER_USERS) as (endpoint, _):
+            found.append(endpoint)
+            started.set()
+            await asyncio.to_thread(stop.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
+    thread.start()
+    assert started.wait(60)
+    yield found[0]
+    stop.set()
+    thread.join(20)
+
+
+@dataclass
+class Commands(monitoring.CommandListener):
+    """Every command that was sent to MongoDB."""
+
+    seen: list[monitoring.CommandStartedEvent] = field(default_factory=list)
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.seen.append(event)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def commands() -> Commands:
+    return Commands()
+
+
+@pytest.fixture(scope="session")
+def settings(mongod: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    data = tmp_path_factory.mktemp("data")
+    data.chmod(0o700)
+    return Settings(
+        _env_file=None,
+        data_dir=data,
+        mongodb_uri=mongod.uri("jazzaam_app"),
+        secret_key="a secret of thirty-two bytes or more",
+        public_url="http://test",
+        signups_per_network=100_000,
+        signups_total=100_000,
+        logins_per_network=100_000,
+    )
+
+
+@pytest.fixture(scope="session")
+def passwords() -> Passwords:
+    return Passwords(PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+
+
+@pytest.fixture(scope="session")
+def application(settings: Settings, passwords: Passwords, commands: Commands) -> Application:
+    return compose(settings, passwords=passwords, event_listeners=[commands])
+
+
+@pytest.fixture(scope="session")
+async def app(application: Application) -> AsyncIterator[FastAPI]:
+    app = create_app(application)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 1234))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class Company:
+    """A company with its owner signed in."""
+
+    id: str
+    email: str
+    headers: dict[str, str]
+    refresh_token: str
+    workspace: Workspace
+
+    @property
+    def db(self):
+        return self.workspace.db
+
+
+MakeCompany = Callable[..., Awaitable[Company]]
+
+
+@pytest.fixture
+def plane(app: FastAPI, application: Application) -> ControlPlane:
+    return ControlPlane(application.deployment.system(), application.control)
+
+
+@pytest.fixture
+def make_company(app: FastAPI, application: Application) -> MakeCompany:
+    """Make a company, or a person without one, as verifying an address does; then sign in."""
+
+    async def make(name: str = "Acme", account_type: str = "company") -> Company:
+        plane = ControlPlane(application.deployment.system(), application.control)
+        account_id = ObjectId()
+        email = f"{name.lower()}-{account_id}@example.com"
+        registration = Registration(
+            email=email,
+            account_id=account_id,
+            account_type=AccountType(account_type),
+            company_name=name,
+            password_hash=await application.control.passwords.hash(PASSWORD),
+            salt=b"",
+            number=1,
+            code_ends_at=plane.clock.now(),
+            decoy=False,
+        )
+        await accounts.establish(plane, registration)
+        tokens = await accounts.log_in(plane, email, PASSWORD)
+        workspace: Any = None
+        if account_type == "company":
+            db = await application.deployment.tenancy.open(str(account_id))
+            workspace = workspace_for_operator(db, application.workspaces)
+        headers = {"Authorization": f"Bearer {tokens.access_token}"}
+        return Company(str(account_id), email, headers, tokens.refresh_token, workspace)
+
+    return make
+
+
+@pytest.fixture
+async def acme(make_company: MakeCompany) -> Company:
+    return await make_company("Acme")
+
+
+@pytest.fixture
+async def globex(make_company: MakeCompany) -> Company:
+    return await make_company("Globex")
+
+
+@pytest.fixture
+def as_member() -> Callable[[Company], dict[str, str]]:
+    return lambda company: company.headers
+
+
+@pytest.fixture
+def run_jobs(app: FastAPI, application: Application) -> Callable[..., Awaitable[int]]:
+    """Run what is due for one company, or for the control plane; gives how many there were."""
+
+    async def run(company: Company | None = None) -> int:
+        tenant_id = company.id if company else None
+        db = company.db if company else application.deployment.system()
+        runner, now = create_runner(application), application.control.clock.now()
+        due = await outbox.due(db, now, 1000)
+        for job_id in due:
+            await runner.run(Place(tenant_id, job_id))
+        return len(due)
+
+    return run
+
+
+@pytest.fixture
+def outbox_folder(settings: Settings) -> Path:
+    return settings.data_dir / "outbox"

@@ -1,0 +1,287 @@
+import asyncio
+import re
+
+import pytest
+from bson import ObjectId
+
+from jazzaam.crm.forms.models import FORMS, SUBMISSIONS
+from jazzaam.crm.leads.models import LEADS
+from jazzaam.crm.records import ACTIVITIES
+from jazzaam.jobs.models import JOBS
+from jazzaam.tenancy.catalog import PUBLIC_KEYS
+
+PROFILE = {"linkedinUrl": "https://www.linkedin.com/in/ada-lovelace", "fullName": "Ada Lovelace"}
+CUSTOM = {
+    "name": "Contact",
+    "fields": [
+        {"name": "email", "type": "email", "label": "E-mail", "required": True},
+        {"name": "topic", "type": "select", "label": "Topic", "options": ["Sales", "Support"]},
+    ],
+    "settings": {"successMessage": "Thanks!", "redirectUrl": "https://example.com/thanks"},
+}
+
+
+@pytest.fixture
+async def linkedin(client, acme):
+    made = await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)
+    assert made.status_code == 201
+    return made.json()
+
+
+@pytest.fixture
+async def custom(client, acme):
+    made = await client.post("/api/v1/forms", json=CUSTOM, headers=acme.headers)
+    assert made.status_code == 201
+    return made.json()
+
+
+def submissions(form):
+    return f"/api/v1/public/forms/{form['accessToken']}/submissions"
+
+
+async def test_a_form_has_a_token_an_address_and_a_snippet(linkedin, custom, app):
+    for form in (linkedin, custom):
+        assert re.fullmatch(r"[0-9a-f]{64}", form["accessToken"])
+        assert form["embedUrl"] == f"http://test/f/{form['accessToken']}"
+        assert form["embedUrl"] in form["embedCode"]
+        key = await app.state.deployment.system()[PUBLIC_KEYS].find_one(
+            {"_id": form["accessToken"]}, {"state": 1, "resourceId": 1}
+        )
+        assert key == {"_id": form["accessToken"], "state": "active", "resourceId": form["id"]}
+
+
+async def test_a_platform_has_one_form_and_a_refused_one_leaves_no_key(client, acme, linkedin, app):
+    again = await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)
+
+    assert again.status_code == 409
+    keys = app.state.deployment.system()[PUBLIC_KEYS]
+    assert await keys.count({"tenantId": acme.id}) == 1
+
+
+async def test_a_submission_becomes_a_lead_of_that_company_and_no_other(client, acme, globex, linkedin):
+    answer = await client.post(submissions(linkedin), json=PROFILE)
+
+    assert answer.status_code == 201
+    assert set(answer.json()) == {"submissionId", "message", "redirectUrl"}
+    listed = await client.get("/api/v1/leads", headers=acme.headers)
+    assert [lead["fullName"] for lead in listed.json()["items"]] == ["Ada Lovelace"]
+    assert listed.json()["items"][0]["platformUrl"] == PROFILE["linkedinUrl"]
+    assert (await client.get("/api/v1/leads", headers=globex.headers)).json()["items"] == []
+
+
+async def test_a_submission_lead_history_and_job_are_written_together(client, acme, linkedin):
+    answer = await client.post(submissions(linkedin), json={**PROFILE, "utm": "spring"})
+
+    kept = await acme.db[SUBMISSIONS].find_one(
+        {"_id": ObjectId(answer.json()["submissionId"])}, {"values": 1, "leadId": 1}
+    )
+    assert kept["values"] == {**PROFILE, "utm": "spring"}
+    kinds = [row["kind"] async for row in acme.db[ACTIVITIES].find({"leadId": kept["leadId"]}, {"kind": 1})]
+    assert sorted(kinds) == ["lead.captured", "lead.created"]
+    jobs = await acme.db[JOBS].find({}, {"name": 1, "state": 1}).to_list()
+    assert [(job["name"], job["state"]) for job in jobs] == [("forms.notify_new_lead", "queued")]
+
+
+async def test_the_worker_tells_the_members_once(client, acme, linkedin, run_jobs):
+    await client.post(submissions(linkedin), json=PROFILE)
+
+    assert await run_jobs(acme) == 1
+    assert await run_jobs(acme) == 0
+
+    told = (await client.get("/api/v1/notifications", headers=acme.headers)).json()["items"]
+    assert [row["message"] for row in told] == ["Ada Lovelace came in through LinkedIn form."]
+
+
+async def test_the_same_profile_again_is_one_lead_and_an_activity(client, acme, linkedin):
+    first = await client.post(submissions(linkedin), json=PROFILE)
+    again = await client.post(
+        submissions(linkedin), json={"linkedinUrl": "linkedin.com/in/ADA-lovelace?x=1", "fullName": "Eve"}
+    )
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["duplicate"] is True
+    assert again.json()["message"] == first.json()["message"]
+    leads = await acme.db[LEADS].find({}, {"fullName": 1}).to_list()
+    assert [lead["fullName"] for lead in leads] == ["Ada Lovelace"]
+    kinds = [row["kind"] async for row in acme.db[ACTIVITIES].find({}, {"kind": 1})]
+    assert kinds.count("lead.submittedAgain") == 1
+    assert await acme.db[SUBMISSIONS].count({}) == 2
+
+
+async def test_sixty_identical_submissions_at_once_make_one_lead(client, acme, linkedin):
+    answers = await asyncio.gather(*(client.post(submissions(linkedin), json=PROFILE) for _ in range(60)))
+
+    statuses = [answer.status_code for answer in answers]
+    assert statuses.count(201) == 1
+    assert statuses.count(200) == 59
+    assert await acme.db[LEADS].count({}) == 1
+    assert await acme.db[SUBMISSIONS].count({}) == 60
+
+
+async def test_a_custom_form_fills_the_leads_fields(client, acme, custom):
+    answer = await client.post(submissions(custom), data={"email": "Ada@Example.com", "topic": "Sales"})
+
+    assert answer.status_code == 201
+    assert answer.json()["message"] == "Thanks!"
+    assert answer.json()["redirectUrl"] == "https://example.com/thanks"
+    lead = (await client.get("/api/v1/leads", headers=acme.headers)).json()["items"][0]
+    assert lead["email"] == "ada@example.com"
+    assert lead["formId"] == custom["id"]
+    assert lead["platform"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("sent", "pointer"),
+    [
+        ({}, "/email"),
+        ({"email": "nobody"}, "/email"),
+        ({"email": {"$gt": ""}}, "/email"),
+        ({"email": "a@example.com", "topic": "Else"}, "/topic"),
+        ({"email": "a@example.com", "$where": "1"}, "/$where"),
+    ],
+)
+async def test_a_bad_answer_is_named_and_nothing_is_written(client, acme, custom, sent, pointer):
+    answer = await client.post(submissions(custom), json=sent)
+
+    assert answer.status_code == 422
+    assert pointer in [error["pointer"] for error in answer.json()["errors"]]
+    for spec in (LEADS, SUBMISSIONS, ACTIVITIES, JOBS):
+        assert await acme.db[spec].count({}) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b"[]", "application/json", 422),
+        (b"<x/>", "application/xml", 415),
+        (b"x", "", 415),
+        (b"a" * 1_000_001, "application/json", 413),
+    ],
+)
+async def test_a_body_that_cannot_be_read_is_refused(client, custom, content, media_type, status):
+    answer = await client.post(submissions(custom), content=content, headers={"content-type": media_type})
+
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("token", ["0" * 64, "x", "A" * 64, "%24ne", "0" * 63])
+async def test_a_wrong_token_is_a_404_everywhere(client, linkedin, token):
+    for method, address in (
+        ("GET", f"/api/v1/public/forms/{token}"),
+        ("POST", f"/api/v1/public/forms/{token}/submissions"),
+        ("GET", f"/f/{token}"),
+        ("POST", f"/f/{token}"),
+    ):
+        answer = await client.request(method, address, json={} if method == "POST" else None)
+        assert answer.status_code == 404
+
+
+async def test_a_reserved_key_opens_nothing(client, acme, linkedin, app):
+    keys = app.state.deployment.system()[PUBLIC_KEYS]
+    token = "ab" * 32
+    row = {
+        "_id": token,
+        "state": "reserved",
+        "tenantId": acme.id,
+        "kind": "form",
+        "resourceId": linkedin["id"],
+    }
+    await keys.insert(row)
+
+    assert (await client.get(f"/f/{token}")).status_code == 404
+
+
+async def test_a_key_whose_form_is_inactive_opens_nothing(client, acme, linkedin):
+    await acme.db[FORMS].update_one({"_id": ObjectId(linkedin["id"])}, {"$set": {"status": "inactive"}})
+
+    assert (await client.get(linkedin["embedUrl"])).status_code == 404
+    assert (await client.post(submissions(linkedin), json=PROFILE)).status_code == 404
+
+
+async def test_a_visitor_sees_the_definition_and_no_more(client, linkedin):
+    shown = (await client.get(f"/api/v1/public/forms/{linkedin['accessToken']}")).json()
+
+    assert set(shown) == {"formType", "config", "styling"}
+
+
+class TestPage:
+    async def test_a_visitor_submits_the_page_without_any_script(self, client, acme, linkedin):
+        page = await client.get(linkedin["embedUrl"])
+        assert page.status_code == 200
+        assert "<script" not in page.text
+        assert "set-cookie" not in page.headers
+        action = re.search(r'<form method="post" action="([^"]+)"', page.text)[1]
+
+        thanks = await client.post(action, data=PROFILE)
+        again = await client.post(action, data=PROFILE)
+
+        assert thanks.status_code == again.status_code == 200
+        assert strip_nonce(thanks.text) == strip_nonce(again.text)
+        assert await acme.db[LEADS].count({}) == 1
+
+    async def test_a_mistake_is_shown_beside_what_was_typed(self, client, custom):
+        answer = await client.post(custom["embedUrl"], data={"email": '"><b>x', "topic": "Sales"})
+
+        assert answer.status_code == 422
+        assert "is not an e-mail address" in answer.text
+        assert "<b>x" not in answer.text
+        assert "&lt;b&gt;x" in answer.text
+        assert "<option selected>Sales</option>" in answer.text
+
+    async def test_a_hostile_configuration_is_text(self, client, acme):
+        evil = '"><script>alert(1)</script>{{7*7}}'
+        made = await client.post(
+            "/api/v1/forms",
+            json={
+                "name": evil,
+                "fields": [
+                    {"name": "a", "type": "text", "label": evil, "placeholder": evil, "help": evil},
+                    {"name": "b", "type": "select", "label": "b", "options": [evil]},
+                ],
+                "settings": {"title": evil, "submitButtonText": evil, "successMessage": evil},
+            },
+            headers=acme.headers,
+        )
+        page = await client.get(made.json()["embedUrl"])
+
+        assert made.status_code == 201
+        assert "<script" not in page.text
+        assert "{{7*7}}" in page.text
+        policy = page.headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'nonce-")
+        assert "sandbox allow-forms" in policy
+        assert "allow-same-origin" not in policy
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"styling": {"primaryColor": "red;}body{x"}},
+            {"styling": {"fontFamily": "x;} @import url(//evil)"}},
+            {"settings": {"redirectUrl": "javascript:alert(1)"}},
+            {"settings": {"redirectUrl": "http://example.com"}},
+            {"settings": {"redirectUrl": "https://a@b.com"}},
+            {"fields": [{"name": "a b", "type": "text", "label": "x"}]},
+            {"fields": [{"name": "$a", "type": "text", "label": "x"}]},
+            {"fields": [{"name": "a", "type": "script", "label": "x"}]},
+            {"fields": [{"name": "a", "type": "select", "label": "x"}]},
+            {
+                "fields": [
+                    {"name": "a", "type": "text", "label": "x"},
+                    {"name": "A", "type": "text", "label": "x"},
+                ]
+            },
+            {"fields": []},
+        ],
+    )
+    async def test_what_does_not_fit_the_grammar_is_not_saved(self, client, acme, change):
+        answer = await client.post("/api/v1/forms", json={**CUSTOM, **change}, headers=acme.headers)
+
+        assert answer.status_code == 422
+        assert await acme.db[FORMS].count({}) == 0
+
+
+def strip_nonce(text):
+    return re.sub(r'nonce="[^"]+"', "", text)
