@@ -7,10 +7,12 @@ from typing import Any, Final
 
 _KNOWN: Final = (
     ("Address already in use", "its port is taken"),
-    ("UPGRADE PROBLEM", "the data was written by a version too old for this one"),
-    ("Wrong mongod version", "the data was written by a newer version"),
-    ("featureCompatibilityVersion", "the data was written by a newer or much older version"),
-    ("unsupported WiredTiger file version", "the data was written by a newer version"),
+    ("UPGRADE PROBLEM", "the data was written by a newer version of MongoDB, or a much older one"),
+    ("unsupported WiredTiger file version", "the data was written by a newer version of MongoDB"),
+    (
+        "Failed to start up WiredTiger under any compatibility version",
+        "the data was written by a newer version of MongoDB, or a much older one",
+    ),
     ("No space left on device", "the disk is full"),
     ("Read-only file system", "the file system is read-only"),
     ("Permission denied", "its files may not be read or written"),
@@ -29,9 +31,14 @@ def explain(log: Path, output: str, folder: Path) -> str:
     for sign, meaning in _KNOWN:
         if sign in said:
             return meaning
-    if shutil.disk_usage(folder).free < _NEEDED_BYTES:
+    if lacks_space(folder):
         return "the disk is full"
     return _last_complaint(said) or "it ended without saying why"
+
+
+def lacks_space(folder: Path) -> bool:
+    """Tell whether there is less room than a journal needs: 64 MiB."""
+    return shutil.disk_usage(folder).free < _NEEDED_BYTES
 
 
 def _tail(log: Path) -> str:

@@ -24,7 +24,7 @@ from urllib.parse import quote
 from pymongo import AsyncMongoClient
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
-from jazzaam.embedded.diagnosis import explain
+from jazzaam.embedded.diagnosis import explain, lacks_space
 from jazzaam.embedded.errors import CannotStart
 from jazzaam.embedded.files import kept_secret, private_folder
 from jazzaam.embedded.lifeline import die_with_parent
@@ -34,6 +34,7 @@ ADMINISTRATOR: Final = "jazzaam_root"
 _START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 6
 _PORT_TRIES: Final = 5
+_NOT_YET_INITIALIZED: Final = 94
 
 _OPTIONS: Final = (
     "--replSet", REPLICA_SET,
@@ -87,6 +88,8 @@ async def running_mongod(
     again. Passwords stand in no argument and no environment. Raises `CannotStart`.
     """
     private_folder(folder)
+    if lacks_space(folder):
+        raise CannotStart(f"The embedded MongoDB cannot start: the disk is full ({folder}).")
     secrets = private_folder(folder / "secrets")
     for user in users:
         kept_secret(secrets / f"{user.name}.password")
@@ -204,21 +207,32 @@ async def _until_serving(
     client = _client(Endpoint(port, secrets).uri(ADMINISTRATOR))
     try:
         await _until_up(server, process, client)
-        await _tell_port(client, port)
+        await _tell_port(server, client, port)
         await _until_primary(server, process, client)
     finally:
         await client.close()
 
 
-async def _tell_port(client: AsyncMongoClient[dict[str, Any]], port: int) -> None:
+async def _tell_port(server: _Server, client: AsyncMongoClient[dict[str, Any]], port: int) -> None:
     """Let the replica set know where its only member is now."""
     host = f"127.0.0.1:{port}"
-    answer = await client.admin.command("replSetGetConfig")
-    config: dict[str, Any] = answer["config"]
+    config = await _replica_set_config(server, client)
     if config["members"][0]["host"] != host:
         config["members"][0]["host"] = host
         config["version"] += 1
         await client.admin.command("replSetReconfig", config, force=True)
+
+
+async def _replica_set_config(server: _Server, client: AsyncMongoClient[dict[str, Any]]) -> dict[str, Any]:
+    """Read the replica set's configuration; a mongod that answers may not have loaded it yet."""
+    async with _patience(server):
+        while True:
+            try:
+                return (await client.admin.command("replSetGetConfig"))["config"]
+            except OperationFailure as error:
+                if error.code != _NOT_YET_INITIALIZED:
+                    raise
+            await asyncio.sleep(0.02)
 
 
 async def _until_up(

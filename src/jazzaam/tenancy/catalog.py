@@ -89,6 +89,7 @@ class Catalog:
             {"_id": tenant_id, "status": only_from}, {"$set": {"status": status}}
         ):
             raise TenantNotFound
+        self._tenants.forget(Source(TENANTS.name, tenant_id))
 
     async def tenants(self, status: TenantStatus | None = TenantStatus.active) -> list[Tenant]:
         """List tenants by id; `None` means in any state. Not cached."""
@@ -120,6 +121,7 @@ class Catalog:
     async def release_key(self, key: str) -> None:
         """Take a key away; safe to repeat."""
         await self._system[PUBLIC_KEYS].delete_many({"_id": key})
+        self._keys.forget(Source(PUBLIC_KEYS.name, key))
 
     async def _load_tenant(self, tenant_id: TenantId) -> Loaded[Tenant] | None:
         row = await self._system[TENANTS].find_one({"_id": tenant_id}, _TENANT_FIELDS)

@@ -179,7 +179,7 @@ class FreshCache(Generic[Key, Value]):
         self._told = 0
         self._told_of: OrderedDict[Source, int] = OrderedDict()
         self._everything_told = 0
-        freshness.listen(self._forget)
+        freshness.listen(self.forget)
 
     def peek(self, key: Key) -> Value | None:
         """Give what is cached and may be used; never waits."""
@@ -233,7 +233,11 @@ class FreshCache(Generic[Key, Value]):
             self._told_of.get(source, 0) > told for source in sources
         )
 
-    def _forget(self, source: Source | None) -> None:
+    def forget(self, source: Source | None) -> None:
+        """Drop what was made from a document, or with `None` everything.
+
+        Heard changes call it; so does a writer, who must read its own write at once.
+        """
         self._told += 1
         if source is None:
             self._everything_told = self._told

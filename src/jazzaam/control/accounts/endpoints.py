@@ -76,6 +76,7 @@ async def verify_email(request: Request, body: VerifyEmail, plane: Plane) -> Tok
 @router.post(
     "/auth/resend-code",
     status_code=202,
+    response_class=Response,
     summary="Ask for a new code",
     responses=documented(TooManyRequests),
 )

@@ -1,0 +1,121 @@
+"""The one-second rule, with a real change stream, and with one that cannot hear."""
+
+import asyncio
+import time
+
+import pytest
+
+from jazzaam.tenancy.catalog import TENANTS
+from jazzaam.tenancy.freshness import FreshCache, Freshness, Loaded, Source
+
+
+@pytest.fixture
+def system(app, application):
+    return application.deployment.system()
+
+
+class Reads:
+    """Loads a row of the catalog, and counts."""
+
+    def __init__(self, system):
+        self.system, self.count, self.pause = system, 0, 0.0
+
+    async def __call__(self, key):
+        self.count += 1
+        row = await self.system[TENANTS].find_one({"_id": key}, {"status": 1})
+        await asyncio.sleep(self.pause)
+        return row and Loaded(row["status"], [Source(TENANTS.name, key)])
+
+
+async def listening_cache(system, size=100):
+    freshness = Freshness(system, [TENANTS.name])
+    reads = Reads(system)
+    return freshness, reads, FreshCache(freshness, reads, size=size)
+
+
+async def until(true):
+    async with asyncio.timeout(5):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
+async def test_while_it_hears_it_reads_once(system, acme):
+    freshness, reads, cache = await listening_cache(system)
+    async with freshness.listening():
+        await until(lambda: freshness.hears(time.monotonic()))
+        assert await cache.get(acme.id) == "active"
+        await asyncio.sleep(1.2)
+        assert cache.peek(acme.id) == "active"
+        assert reads.count == 1
+
+
+async def test_a_change_is_heard_at_once(system, acme):
+    freshness, _, cache = await listening_cache(system)
+    async with freshness.listening():
+        await until(lambda: freshness.hears(time.monotonic()))
+        await cache.get(acme.id)
+
+        await system[TENANTS].update_one({"_id": acme.id}, {"$set": {"status": "suspended"}})
+
+        async with asyncio.timeout(1):
+            while await cache.get(acme.id) != "suspended":
+                await asyncio.sleep(0.005)
+
+
+async def test_without_hearing_an_entry_lasts_a_second_and_is_read_again(system, acme):
+    _, reads, cache = await listening_cache(system)
+
+    await cache.get(acme.id)
+    await system[TENANTS].update_one({"_id": acme.id}, {"$set": {"status": "suspended"}})
+    assert cache.peek(acme.id) == "active"
+    await asyncio.sleep(1.01)
+
+    assert cache.peek(acme.id) is None
+    assert await cache.get(acme.id) == "suspended"
+    assert reads.count == 2
+
+
+async def test_a_process_that_slept_believes_nothing(system, acme):
+    """As after SIGSTOP: the loop does not run, and the last heartbeat grows old."""
+    freshness, _, cache = await listening_cache(system)
+    async with freshness.listening():
+        await until(lambda: freshness.hears(time.monotonic()))
+        await cache.get(acme.id)
+        time.sleep(1.5)  # noqa: ASYNC251 - the point
+
+        assert not freshness.hears(time.monotonic())
+        assert cache.peek(acme.id) is None
+
+
+async def test_a_change_during_a_read_is_not_remembered_as_old(system, acme):
+    freshness, reads, cache = await listening_cache(system)
+    async with freshness.listening():
+        await until(lambda: freshness.hears(time.monotonic()))
+        reads.pause = 0.5
+        reading = asyncio.create_task(cache.get(acme.id))
+        await asyncio.sleep(0.2)
+        await system[TENANTS].update_one({"_id": acme.id}, {"$set": {"status": "suspended"}})
+        await reading
+        reads.pause = 0.0
+
+        assert await cache.get(acme.id) == "suspended"
+
+
+async def test_what_is_not_there_is_not_remembered(system):
+    _, reads, cache = await listening_cache(system)
+
+    for _ in range(3):
+        assert await cache.get("f" * 24) is None
+
+    assert reads.count == 3
+    assert len(cache) == 0
+
+
+async def test_it_forgets_what_was_used_least(system, acme, globex):
+    _, _, cache = await listening_cache(system, size=1)
+
+    await cache.get(acme.id)
+    await cache.get(globex.id)
+
+    assert len(cache) == 1
+    assert cache.peek(globex.id) == "active"

@@ -1,0 +1,71 @@
+"""The OpenAPI document: complete, and served with its page from this origin alone."""
+
+import pytest
+
+
+@pytest.fixture
+async def document(client):
+    return (await client.get("/api/v1/openapi.json")).json()
+
+
+def operations(document):
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method} {path}", path, operation
+
+
+async def test_it_is_openapi_3_1(document):
+    assert document["openapi"] == "3.1.0"
+
+
+async def test_every_operation_says_what_it_does_and_how_it_fails(document):
+    for name, path, operation in operations(document):
+        assert operation["summary"], name
+        assert operation["description"], name
+        if not path.startswith("/api/"):
+            continue
+        statuses = set(operation["responses"])
+        assert {"400", "422", "500", "503"} <= statuses, name
+        if "requestBody" in operation:
+            assert {"413", "415"} <= statuses, name
+        if operation.get("security"):
+            assert {"401"} <= statuses, name
+        for status, response in operation["responses"].items():
+            if int(status) >= 400:
+                assert list(response["content"]) == ["application/problem+json"], (name, status)
+
+
+async def test_every_route_but_the_strangers_is_behind_a_token(document):
+    open_routes = {name for name, _, operation in operations(document) if not operation.get("security")}
+
+    assert open_routes == {
+        "get /healthz",
+        "get /readyz",
+        "post /api/v1/auth/register",
+        "post /api/v1/auth/verify-email",
+        "post /api/v1/auth/resend-code",
+        "post /api/v1/auth/login",
+        "post /api/v1/auth/refresh",
+        "get /api/v1/public/forms/{accessToken}",
+        "post /api/v1/public/forms/{accessToken}/submissions",
+    }
+
+
+async def test_every_post_of_a_workspace_takes_an_idempotency_key(document):
+    for name, path, operation in operations(document):
+        named = {parameter["name"] for parameter in operation.get("parameters", ())}
+        creates = "201" in operation["responses"] and not path.startswith("/api/v1/auth/")
+        assert ("idempotency-key" in named) == creates, name
+
+
+async def test_its_page_takes_nothing_from_elsewhere(client):
+    page = await client.get("/docs")
+
+    assert page.status_code == 200
+    assert "://" not in page.text
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
+        assert name in page.text
+        file = await client.get(f"/docs/{name}")
+        assert file.status_code == 200
+        assert len(file.content) > 100_000
+    assert (await client.get("/docs/secrets.txt")).status_code == 404
