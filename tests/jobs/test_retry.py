@@ -13,7 +13,7 @@ POLICY = RetryPolicy(attempts=5, first=timedelta(seconds=2), longest=timedelta(s
     ("attempt", "shortest", "longest"), [(1, 1, 2), (2, 2, 4), (3, 4, 8), (4, 5, 10), (5, None, None)]
 )
 def test_pauses_double_up_to_the_longest_and_then_end(attempt, shortest, longest):
-    least, most = (pause_after(POLICY, attempt, lambda: chance) for chance in (0.0, 1.0))
+    least, most = pause_after(POLICY, attempt, lambda: 0.0), pause_after(POLICY, attempt, lambda: 1.0)
 
     assert (least and least.total_seconds(), most and most.total_seconds()) == (shortest, longest)
 

@@ -81,7 +81,7 @@ async def test_a_process_that_slept_believes_nothing(system, acme):
     async with freshness.listening():
         await until(lambda: freshness.hears(time.monotonic()))
         await cache.get(acme.id)
-        time.sleep(1.5)  # noqa: ASYNC251 - the point
+        time.sleep(1.5)
 
         assert not freshness.hears(time.monotonic())
         assert cache.peek(acme.id) is None

@@ -1,4 +1,5 @@
 import asyncio
+import dataclasses
 
 import pytest
 from bson import ObjectId
@@ -111,8 +112,6 @@ async def test_a_key_opens_only_while_it_is_active(tenancy, acme, now):
 
 
 def test_the_fingerprint_changes_with_any_index_or_validator():
-    import dataclasses
-
     whole = schema.fingerprint(TENANT_COLLECTIONS)
     first, *rest = TENANT_COLLECTIONS
 

@@ -1,9 +1,14 @@
 """Every failure is a problem document, whatever part of the stack it comes from."""
 
+import contextlib
+
+import httpx2
 import pytest
 from fastapi import APIRouter
 
+from jazzaam.composition import compose
 from jazzaam.feature import Feature
+from jazzaam.main import create_app
 from jazzaam.web.app import create_http_app
 
 
@@ -75,8 +80,6 @@ async def test_a_body_that_does_not_announce_its_size_is_cut_off(client, as_prob
 
 
 async def test_a_crash_tells_nothing(as_problem, capfd):
-    import httpx2
-
     router = APIRouter()
 
     @router.get("/crash")
@@ -96,8 +99,6 @@ async def test_a_crash_tells_nothing(as_problem, capfd):
 
 
 def nothing(_app):
-    import contextlib
-
     return contextlib.nullcontext()
 
 
@@ -120,11 +121,6 @@ async def test_a_request_id_that_is_none_of_ours_is_replaced(client, given):
 
 
 async def test_a_mongodb_that_does_not_answer_is_a_503(as_problem, settings):
-    import httpx2
-
-    from jazzaam.composition import compose
-    from jazzaam.main import create_app
-
     away = settings.model_copy(
         update={
             "mongodb_uri": type(settings.mongodb_uri)("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200")
@@ -148,11 +144,6 @@ async def test_a_mongodb_that_does_not_answer_is_a_503(as_problem, settings):
 class TestOrigins:
     @pytest.fixture
     async def two_hosts(self, settings, passwords):
-        import httpx2
-
-        from jazzaam.composition import compose
-        from jazzaam.main import create_app
-
         application = compose(
             settings.model_copy(update={"forms_url": "http://forms.test"}), passwords=passwords
         )

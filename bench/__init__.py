@@ -1,0 +1,1 @@
+"""Measurements: what Jazzaam costs beside the bare driver calls it makes."""

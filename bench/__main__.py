@@ -1,0 +1,96 @@
+"""`make bench`: CPU a request beside a bare loop, in one run; the median of five rounds.
+
+The server and the bare loop make the same MongoDB calls with the same projection and the same JSON.
+CPU is what the process itself used (user and system), so a noisy machine changes it less than time.
+"""
+
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench import load
+from bench.bare import Bare
+from bench.server import ServerProcess
+from jazzaam.cli.demo import COMPANIES, make_demo
+from jazzaam.composition import compose
+from jazzaam.config import Settings
+from jazzaam.embedded.find import find_mongod
+from jazzaam.embedded.mongod import running_mongod
+from jazzaam.tenancy.credentials import CLUSTER_USERS
+
+ROUNDS = 5
+CONNECTIONS = 16
+REQUESTS = {"list": 1500, "get": 4000, "submit": 800}
+TARGETS = {"list": 1.8, "get": 2.8, "submit": 2.0}
+
+
+async def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        async with running_mongod(find_mongod().path, data / "mongodb", CLUSTER_USERS) as (endpoint, _):
+            uri = endpoint.uri("jazzaam_operator")
+            settings = Settings(_env_file=None, data_dir=data, mongodb_uri=uri, secret_key="b" * 32)
+            await make_demo(settings)
+            with ServerProcess(data, uri) as server:
+                await measure(settings, server)
+
+
+async def measure(settings: Settings, server: ServerProcess) -> None:
+    bare = await Bare.connect(settings, COMPANIES[0].id)
+    client = await load.sign_in(server.port)
+    rows: dict[str, list[tuple[float, float]]] = {name: [] for name in REQUESTS}
+    latencies: list[float] = []
+    for round_number in range(ROUNDS + 1):  # the first warms up
+        for name, count in REQUESTS.items():
+            bare_cpu = await cpu_of(bare.run(name, count, CONNECTIONS)) / count
+            before = server.cpu_seconds()
+            taken = await load.run(client, name, count, CONNECTIONS, round_number)
+            server_cpu = (server.cpu_seconds() - before) / count
+            if round_number:
+                rows[name].append((bare_cpu, server_cpu))
+                latencies += taken if name == "get" else []
+    print(f"{'CPU µs a request':<18}{'bare':>8}{'Jazzaam':>9}{'ratio':>8}{'target':>8}")
+    results = {}
+    for name, pairs in rows.items():
+        ratio = statistics.median(server / bare for bare, server in pairs)
+        medians = [statistics.median(column) * 1e6 for column in zip(*pairs, strict=True)]
+        print(f"{name:<18}{medians[0]:>8.0f}{medians[1]:>9.0f}{ratio:>8.2f}{TARGETS[name]:>8}")
+        results[name] = ratio
+    latencies.sort()
+    p99 = latencies[int(len(latencies) * 0.99)] * 1000
+    print(f"p99 of a get at {CONNECTIONS} connections: {p99:.1f} ms (target 15)")
+    opened = await open_cached(settings)
+    print(f"tenancy.open, cached: {opened:.1f} µs (target 20)")
+    results |= {"p99_ms": p99, "open_us": opened}
+    await bare.close()
+    if "--json" in sys.argv:
+        print(json.dumps(results))
+
+
+async def cpu_of(work) -> float:
+    before = time.process_time()
+    await work
+    return time.process_time() - before
+
+
+async def open_cached(settings: Settings) -> float:
+    application = compose(settings)
+    tenancy, tenant_id = application.deployment.tenancy, COMPANIES[0].id
+    async with application.deployment.freshness.listening():
+        await tenancy.open(tenant_id)
+        await asyncio.sleep(1.5)
+        rounds = []
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            for _ in range(10_000):
+                await tenancy.open(tenant_id)
+            rounds.append((time.perf_counter() - began) / 10_000)
+    await application.deployment.clusters.close()
+    return statistics.median(rounds) * 1e6
+
+
+asyncio.run(main())
