@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
+from jazzaam.control.accounts.tokens import AccessTokens
 from jazzaam.control.rate_limits import SharedRateLimits
 from jazzaam.features import FEATURES
 from jazzaam.logging import configure_logging
@@ -39,7 +40,7 @@ def create_app(application: Application) -> FastAPI:
     state = app.state
     state.settings = settings
     state.deployment = application.deployment
-    state.keyring = application.keyring
+    state.access_tokens = AccessTokens(application.keyring)
     state.sessions = application.sessions
     state.control = application.control
     state.workspaces = application.workspaces

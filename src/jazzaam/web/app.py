@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 
 from jazzaam.feature import Feature
 from jazzaam.web import docs_page, health, problems
+from jazzaam.web.lean import LeanReads, LeanRoute, lean_routes
 from jazzaam.web.middleware import BodyLimit, Envelope, Origins
 from jazzaam.web.problems import PROBLEM_SCHEMA, document_general
 
@@ -40,12 +41,15 @@ def create_http_app(
     app.include_router(health.router)
     app.include_router(docs_page.router)
     pages = [docs_page.router]
+    lean: list[LeanRoute] = []
     for feature in features:
         if feature.router is not None:
             app.include_router(feature.router, prefix=API)
+            lean += lean_routes(feature.router.routes, API)
         if feature.pages is not None:
             app.include_router(feature.pages)
             pages.append(feature.pages)
+    app.add_middleware(LeanReads, routes=lean)
     app.add_middleware(BodyLimit, maximum_bytes=MAXIMUM_BODY_BYTES)
     app.add_middleware(Origins, forms_host=forms_host)
     app.add_middleware(Envelope, over_https=over_https)

@@ -143,6 +143,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PyMongoError, _database)
 
 
+async def response_for(request: Request, error: Exception) -> Response:
+    """Tell a failure that never reached the framework, just as if it had."""
+    if isinstance(error, JazzaamError):
+        return await _ours(request, error)
+    if isinstance(error, RequestValidationError):
+        return await _invalid(request, error)
+    return await _database(request, error)
+
+
 async def _ours(_request: Request, error: Exception) -> Response:
     assert isinstance(error, JazzaamError)  # noqa: S101 - says what Starlette dispatches here
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -7,7 +7,7 @@ from bson import ObjectId
 from jazzaam.control.accounts.errors import TokenRefused
 from jazzaam.control.accounts.models import Session
 from jazzaam.control.accounts.tokens import (
-    read_access_token,
+    AccessTokens,
     read_refresh_token,
     write_access_token,
     write_refresh_token,
@@ -26,7 +26,7 @@ def session():
 def test_what_is_written_is_read(session):
     keyring = Keyring([NEW])
 
-    access = read_access_token(keyring, write_access_token(keyring, session, NOW))
+    access = AccessTokens(keyring).read(write_access_token(keyring, session, NOW), NOW)
     refresh = read_refresh_token(keyring, write_refresh_token(keyring, session))
 
     assert access.session_id == str(session.id)
@@ -39,10 +39,10 @@ def test_what_is_written_is_read(session):
 def test_the_first_secret_signs_and_all_verify(session):
     before, after = Keyring([OLD]), Keyring([NEW, OLD])
 
-    assert read_access_token(after, write_access_token(before, session, NOW)).role_version == 3
+    assert AccessTokens(after).read(write_access_token(before, session, NOW), NOW).role_version == 3
     assert read_refresh_token(after, write_refresh_token(before, session)).generation == 7
     with pytest.raises(TokenRefused):
-        read_access_token(before, write_access_token(after, session, NOW))
+        AccessTokens(before).read(write_access_token(after, session, NOW), NOW)
     with pytest.raises(TokenRefused):
         read_refresh_token(before, write_refresh_token(after, session))
 
@@ -51,7 +51,7 @@ def test_a_token_ends(session):
     keyring = Keyring([NEW])
 
     with pytest.raises(TokenRefused):
-        read_access_token(keyring, write_access_token(keyring, session, NOW - timedelta(minutes=16)))
+        AccessTokens(keyring).read(write_access_token(keyring, session, NOW - timedelta(minutes=16)), NOW)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_token_that_says_less_or_other_is_refused(session, change):
     forged = jwt.encode(claims, keyring.key("access token"), "HS256", header)
 
     with pytest.raises(TokenRefused):
-        read_access_token(keyring, forged)
+        AccessTokens(keyring).read(forged, NOW)
 
 
 def test_neither_no_signature_nor_another_type_is_taken(session):
@@ -84,4 +84,4 @@ def test_neither_no_signature_nor_another_type_is_taken(session):
 
     for forged in (unsigned, other, "", "a.b.c"):
         with pytest.raises(TokenRefused):
-            read_access_token(keyring, forged)
+            AccessTokens(keyring).read(forged, NOW)

@@ -8,11 +8,10 @@ from fastapi.security import HTTPBearer
 from jazzaam.control.accounts.errors import NoCompany, TokenRefused
 from jazzaam.control.accounts.models import Principal
 from jazzaam.control.accounts.sessions import Sessions
-from jazzaam.control.accounts.tokens import read_access_token
+from jazzaam.control.accounts.tokens import AccessTokens
 from jazzaam.control.memberships.models import Actor, ActorKind, Member
 from jazzaam.control.plane import ControlPlane
 from jazzaam.errors import Unauthenticated
-from jazzaam.signing import Keyring
 
 BEARER = HTTPBearer(
     auto_error=False, bearerFormat="JWT", description="The access token of POST /auth/login."
@@ -29,9 +28,10 @@ async def current_principal(request: Request) -> Principal:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
-    keyring: Keyring = request.app.state.keyring
-    sessions: Sessions = request.app.state.sessions
-    claims = read_access_token(keyring, token)
+    state = request.app.state
+    tokens: AccessTokens = state.access_tokens
+    sessions: Sessions = state.sessions
+    claims = tokens.read(token, state.control.clock.now())
     principal = await sessions.principal(claims.session_id)
     if (
         principal is None

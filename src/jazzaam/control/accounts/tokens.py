@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import jwt
@@ -59,8 +60,25 @@ def write_access_token(keyring: Keyring, session: Session, at: datetime) -> str:
     return jwt.encode(claims, key, _ALGORITHM, headers)  # pyright: ignore[reportUnknownMemberType]
 
 
-def read_access_token(keyring: Keyring, token: str) -> AccessClaims:
-    """Verify an access token; raises `TokenRefused`."""
+class AccessTokens:
+    """Reads access tokens; remembers the last `size` it has verified.
+
+    What was verified stays so: its bytes and our keys do not change. Whether it is over, and whether its
+    session has ended, is asked every time.
+    """
+
+    def __init__(self, keyring: Keyring, *, size: int = 10_000) -> None:
+        self._verified = lru_cache(size)(partial(_verify, keyring))
+
+    def read(self, token: str, at: datetime) -> AccessClaims:
+        """Verify an access token; raises `TokenRefused`."""
+        claims = self._verified(token)
+        if claims.expires_at <= at.timestamp():
+            raise TokenRefused
+        return claims
+
+
+def _verify(keyring: Keyring, token: str) -> AccessClaims:
     try:
         header = jwt.get_unverified_header(token)
         if header.get("typ") != _TYPE:
