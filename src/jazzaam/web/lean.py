@@ -82,17 +82,21 @@ def lean_routes(routes: Iterable[object], prefix: str) -> list[LeanRoute]:
 
 
 def _arguments(endpoint: Callable[..., Any]) -> list[tuple[str, Read]] | None:
-    """Plan how each argument is read; None when one of them cannot be."""
+    """Plan how each argument is read; None when one of them cannot be.
+
+    Dependencies come first, as with FastAPI: who asks is known before what is asked.
+    """
     hints = get_type_hints(endpoint, include_extras=True)
     if "return" not in hints or hints["return"] is not Response:
         return None
-    planned: list[tuple[str, Read]] = []
+    first: list[tuple[str, Read]] = []
+    then: list[tuple[str, Read]] = []
     for name in inspect.signature(endpoint).parameters:
         read = _reader(name, hints[name])
         if read is None:
             return None
-        planned.append((name, read))
-    return planned
+        (first if _is_dependency(hints[name]) else then).append((name, read))
+    return first + then
 
 
 def _reader(name: str, hint: Any) -> Read | None:
@@ -113,6 +117,10 @@ def _reader(name: str, hint: Any) -> Read | None:
 
 async def _whole(request: Request) -> Request:
     return request
+
+
+def _is_dependency(hint: Any) -> bool:
+    return any(isinstance(note, params.Depends) for note in get_args(hint)[1:])
 
 
 def _takes_a_request(dependency: Callable[..., Any]) -> bool:

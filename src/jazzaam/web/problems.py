@@ -43,7 +43,7 @@ PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
         },
     },
 }
-_GENERAL: Final = {
+GENERAL: Final = {
     400: ("MalformedRequest", "The request could not be read."),
     404: ("RouteNotFound", "There is no such address."),
     405: ("MethodNotAllowed", "This address does not take that method."),
@@ -81,7 +81,7 @@ def problem(
 
 def general_problem(status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Write the problem for something that can happen to any request."""
-    name, detail = _GENERAL.get(status, (HTTPStatus(status).phrase.replace(" ", ""), "Refused."))
+    name, detail = GENERAL.get(status, (HTTPStatus(status).phrase.replace(" ", ""), "Refused."))
     return problem(name, status, detail, headers=headers)
 
 
@@ -124,7 +124,7 @@ def document_general(operation: dict[str, Any]) -> None:
     """Add to an OpenAPI operation what can happen to any request like it."""
     statuses = [400, 422, 500, 503] + ([413, 415] if "requestBody" in operation else [])
     for status in statuses:
-        name, detail = _GENERAL.get(status, ("InvalidInput", "Some of what was sent is not valid."))
+        name, detail = GENERAL.get(status, ("InvalidInput", "Some of what was sent is not valid."))
         known = operation["responses"].get(str(status))
         if known is None or "HTTPValidationError" in str(known):
             operation["responses"][str(status)] = _response(f"`{name}`: {detail}")

@@ -1,0 +1,116 @@
+"""Writes the pages of `docs/reference` from the code; `make docs` runs it, and a test compares."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from jazzaam import errors
+from jazzaam.composition import compose
+from jazzaam.config import PREFIX, Settings
+from jazzaam.control.memberships.permissions import PERMISSIONS, Permission, Role
+from jazzaam.errors import JazzaamError
+from jazzaam.features import SYSTEM_COLLECTIONS, TENANT_COLLECTIONS
+from jazzaam.main import create_app
+from jazzaam.tenancy.collections import CollectionSpec
+from jazzaam.web.problems import GENERAL
+
+FOLDER = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate.py; do not edit. -->\n\n"
+
+
+def pages() -> dict[str, str]:
+    """Give every generated page by its file's name."""
+    return {
+        "settings.md": settings(),
+        "routes.md": routes(),
+        "problems.md": problems(),
+        "collections.md": collections(),
+        "permissions.md": permissions(),
+    }
+
+
+def settings() -> str:
+    """Document every setting."""
+    rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "none" if default in (None, "", ()) else f"`{getattr(default, 'value', default)}`"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
+    text = "Read once at start from the environment, and from `.env` in the working directory.\n\n"
+    return "# Settings\n\n" + text + "\n".join(rows) + "\n"
+
+
+def routes() -> str:
+    """Document every route, from the OpenAPI document."""
+    application = compose(
+        Settings(_env_file=None, mongodb_uri="mongodb://localhost/", secret_key="d" * 32)  # type: ignore[call-arg]
+    )
+    document: dict[str, Any] = create_app(application).openapi()
+    rows = ["| route | what | answers |", "| --- | --- | --- |"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            good = [status for status in operation["responses"] if int(status) < 400]
+            own = [
+                status
+                for status in operation["responses"]
+                if int(status) >= 400 and int(status) not in (400, 422, 500, 503, 413, 415)
+            ]
+            answers = ", ".join(sorted(good)) + (f"; {', '.join(sorted(own))}" if own else "")
+            rows.append(f"| `{method.upper()} {path}` | {operation['summary']} | {answers} |")
+    text = (
+        "Every route can also answer 400, 422, 500 and 503, and with a body 413 and 415, as "
+        "[problems](problems.md). The whole contract is `GET /api/v1/openapi.json`; `/docs` shows it.\n\n"
+    )
+    return "# Routes\n\n" + text + "\n".join(rows) + "\n"
+
+
+def problems() -> str:
+    """Document every error a caller can meet."""
+    rows = ["| problem | status | meaning |", "| --- | --- | --- |"]
+    known = {(name, status, detail) for status, (name, detail) in GENERAL.items()}
+    for error in _subclasses(JazzaamError):
+        if not issubclass(error, errors.ConfigurationError):
+            known.add((error.__name__, error.status, (error.__doc__ or "").strip().splitlines()[0]))
+    rows += [f"| `{name}` | {status} | {detail} |" for name, status, detail in sorted(known)]
+    text = "`application/problem+json` (RFC 9457); `type` is `/problems/` and the name.\n\n"
+    return "# Problems\n\n" + text + "\n".join(rows) + "\n"
+
+
+def collections() -> str:
+    """Document every collection and what each of its indexes is for."""
+    text = "# Collections\n\n## Of a company\n\n" + _specs(TENANT_COLLECTIONS)
+    return text + "\n## Shared\n\n" + _specs(SYSTEM_COLLECTIONS)
+
+
+def _specs(specs: tuple[CollectionSpec, ...]) -> str:
+    rows = ["| collection | index | for |", "| --- | --- | --- |"]
+    for spec in sorted(specs, key=lambda spec: spec.name):
+        rows.append(f"| `{spec.name}` | `_id_` | |")
+        for index in spec.indexes:
+            kind = "unique, " if index.unique else ""
+            rows.append(f"| | `{json.dumps(dict(index.keys))}` | {kind}{index.purpose} |")
+    return "\n".join(rows) + "\n"
+
+
+def permissions() -> str:
+    """Document who may do what."""
+    head = "| permission | " + " | ".join(Role) + " |"
+    rows = [head, "| --- |" + " --- |" * len(Role)]
+    for permission in Permission:
+        if permission is not Permission.forms_submit:
+            marks = ("x" if permission in PERMISSIONS[role] else "" for role in Role)
+            rows.append(f"| `{permission}` | " + " | ".join(marks) + " |")
+    return "# Permissions\n\n" + "\n".join(rows) + "\n"
+
+
+def _subclasses(kind: type[JazzaamError]) -> Iterator[type[JazzaamError]]:
+    for error in kind.__subclasses__():
+        yield error
+        yield from _subclasses(error)
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, page in pages().items():
+        (FOLDER / name).write_text(NOTE + page)
