@@ -7,13 +7,14 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "jazzaam"
 FILES = sorted(SOURCE.rglob("*.py"))
-FEATURE_FILES = set(
-    ["__init__", "feature", "endpoints", "schemas", "service", "repository", "models", "errors", "events", "jobs"]
-)
+FEATURE_FILES = {
+    *("__init__", "feature", "endpoints", "schemas", "service"),
+    *("repository", "models", "errors", "events", "jobs"),
+}
 PURE = {
-    "permissions", "codes", "tokens", "sessions", "dependencies", "facets", "listing", "answers", "mapping",
-    "platforms", "page", "public", "wording",
-}  # fmt: skip
+    *("permissions", "codes", "tokens", "sessions", "dependencies", "facets", "listing"),
+    *("answers", "mapping", "platforms", "page", "public", "wording"),
+}
 FORBIDDEN = ("utils", "helpers", "common", "base", "manager", "handler")
 
 

@@ -134,10 +134,12 @@ class _Server:
                 preexec_fn=partial(die_with_parent, os.getpid()) if self.die_with_us else None,  # noqa: PLW1509 - the supervisor has one thread
             )
 
-    def reason(self) -> str:
-        """Say in one line why it ended."""
-        output = (self.folder / "mongod.out").read_text(errors="replace")
-        return explain(self.folder / "mongod.log", output, self.folder)
+    def require_running(self, process: "subprocess.Popen[bytes]") -> None:
+        """Go on only while it runs; raises `CannotStart` with the reason it ended for."""
+        if process.poll() is not None:
+            output = (self.folder / "mongod.out").read_text(errors="replace")
+            reason = explain(self.folder / "mongod.log", output, self.folder)
+            raise CannotStart(f"The embedded MongoDB ended: {reason}.")
 
 
 async def _initialise(server: _Server, users: Sequence[User], secrets: Path) -> None:
@@ -240,8 +242,7 @@ async def _until_up(
 ) -> None:
     async with _patience(server):
         while True:
-            if process.poll() is not None:
-                raise CannotStart(f"The embedded MongoDB ended: {server.reason()}.")
+            server.require_running(process)
             try:
                 await client.admin.command("ping")
             except ConnectionFailure:
@@ -260,8 +261,7 @@ async def _until_primary(
 ) -> None:
     async with _patience(server):
         while True:
-            if process.poll() is not None:
-                raise CannotStart(f"The embedded MongoDB ended: {server.reason()}.")
+            server.require_running(process)
             with contextlib.suppress(PyMongoError):
                 if (await client.admin.command("hello")).get("isWritablePrimary"):
                     return

@@ -4,10 +4,11 @@ import re
 from typing import Annotated, Any, Final, cast
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from jazzaam.identifiers import OBJECT_ID_PATTERN
+from jazzaam.pagination import DEFAULT_LIMIT, MAXIMUM_LIMIT
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -27,6 +28,13 @@ class Input(BaseModel):
         if any(isinstance(one, str) and _CONTROL.search(one) for one in texts):
             raise ValueError("has characters that are not text")
         return cast("object", value)
+
+
+class PageQuery(Input):
+    """What every list can be asked: how many, and where to go on."""
+
+    limit: Annotated[int, Field(ge=1, le=MAXIMUM_LIMIT)] = DEFAULT_LIMIT
+    after: Annotated[str | None, Field(max_length=2000, description="`next` of the last page.")] = None
 
 
 class Output(BaseModel):

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from bson import ObjectId
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
 
 from jazzaam.control.accounts.dependencies import SIGNED_IN
 from jazzaam.crm.dependencies import IDEMPOTENT, MEMBER_ERRORS, CurrentWorkspace
@@ -15,10 +14,9 @@ from jazzaam.crm.forms.errors import FormExists, FormNotFound
 from jazzaam.crm.forms.models import FormType
 from jazzaam.crm.forms.schemas import Embed, Form, FormCreate, FormPage
 from jazzaam.crm.workspace import Workspace
-from jazzaam.pagination import DEFAULT_LIMIT, MAXIMUM_LIMIT
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.database import Document
-from jazzaam.web.input import IdInPath, Input
+from jazzaam.web.input import IdInPath, PageQuery
 from jazzaam.web.json import json_response, resource
 from jazzaam.web.problems import documented
 from jazzaam.web.revision import etag
@@ -35,15 +33,8 @@ class PlatformName(StrEnum):
     instagram = "instagram"
 
 
-class FormQuery(Input):
-    """What a list of forms asks for."""
-
-    limit: Annotated[int, Field(ge=1, le=MAXIMUM_LIMIT)] = DEFAULT_LIMIT
-    after: Annotated[str | None, Field(max_length=2000, description="`next` of the last page.")] = None
-
-
 @router.get("", summary="List forms", response_model=FormPage, responses=documented(*MEMBER_ERRORS))
-async def list_forms(query: Annotated[FormQuery, Query()], workspace: CurrentWorkspace) -> Response:
+async def list_forms(query: Annotated[PageQuery, Query()], workspace: CurrentWorkspace) -> Response:
     """List the company's forms, the newest first."""
     forms, following = await service.list_forms(workspace, query.limit, query.after)
     items = [_shown(workspace, form) for form in forms]

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from bson import ObjectId
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
 
 from jazzaam.control.accounts.dependencies import SIGNED_IN
 from jazzaam.crm.dependencies import IDEMPOTENT, MEMBER_ERRORS, CurrentWorkspace
@@ -14,9 +13,8 @@ from jazzaam.crm.leads.errors import LeadChanged, LeadExists, LeadNotFound
 from jazzaam.crm.leads.listing import Listing
 from jazzaam.crm.leads.models import LeadStatus, Platform
 from jazzaam.crm.leads.schemas import LeadCreate, LeadDetail, LeadPage, LeadUpdate
-from jazzaam.pagination import DEFAULT_LIMIT, MAXIMUM_LIMIT
 from jazzaam.tenancy.database import Document
-from jazzaam.web.input import IdInPath, Input
+from jazzaam.web.input import IdInPath, PageQuery
 from jazzaam.web.json import json_response, resource
 from jazzaam.web.problems import documented
 from jazzaam.web.revision import RequiredRevision, etag
@@ -44,11 +42,9 @@ class Sort(StrEnum):
     full_name_descending = "-fullName"
 
 
-class LeadQuery(Input):
+class LeadQuery(PageQuery):
     """What a list of leads asks for."""
 
-    limit: Annotated[int, Field(ge=1, le=MAXIMUM_LIMIT)] = DEFAULT_LIMIT
-    after: Annotated[str | None, Field(max_length=2000, description="`next` of the last page.")] = None
     sort: Sort = Sort.created_at_descending
     view: View = View.summary
     total: bool = False

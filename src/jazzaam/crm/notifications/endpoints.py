@@ -4,26 +4,17 @@ from typing import Annotated
 
 from bson import ObjectId
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
 
 from jazzaam.control.accounts.dependencies import SIGNED_IN
 from jazzaam.crm.dependencies import MEMBER_ERRORS, CurrentWorkspace
 from jazzaam.crm.notifications import service
 from jazzaam.crm.notifications.errors import NotificationNotFound
 from jazzaam.crm.notifications.schemas import NotificationPage
-from jazzaam.pagination import DEFAULT_LIMIT, MAXIMUM_LIMIT
-from jazzaam.web.input import IdInPath, Input
+from jazzaam.web.input import IdInPath, PageQuery
 from jazzaam.web.json import json_response, resource
 from jazzaam.web.problems import documented
 
 router = APIRouter(prefix="/notifications", tags=["notifications"], dependencies=SIGNED_IN)
-
-
-class NotificationQuery(Input):
-    """What a list of notifications asks for."""
-
-    limit: Annotated[int, Field(ge=1, le=MAXIMUM_LIMIT)] = DEFAULT_LIMIT
-    after: Annotated[str | None, Field(max_length=2000, description="`next` of the last page.")] = None
 
 
 @router.get(
@@ -32,9 +23,7 @@ class NotificationQuery(Input):
     response_model=NotificationPage,
     responses=documented(*MEMBER_ERRORS),
 )
-async def list_notifications(
-    query: Annotated[NotificationQuery, Query()], workspace: CurrentWorkspace
-) -> Response:
+async def list_notifications(query: Annotated[PageQuery, Query()], workspace: CurrentWorkspace) -> Response:
     """List what the company's members were told, newest first."""
     page = await service.list_notifications(workspace, query.limit, query.after)
     page["items"] = [resource(row) for row in page["items"]]
