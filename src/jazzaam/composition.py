@@ -87,6 +87,7 @@ def compose(
             clock=clock,
             registry=jobs,
             cursors=Cursors(keyring),
+            catalog=deployment.tenancy.catalog,
             on_leads=ON_LEADS,
             forms_url=settings.forms_url,
         ),

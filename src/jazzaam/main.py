@@ -15,6 +15,7 @@ from jazzaam.features import FEATURES
 from jazzaam.logging import configure_logging
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.web.app import create_http_app
+from jazzaam.web.protocol import BoundedProtocol
 
 GRACEFUL_SECONDS = 4
 """How long open requests may go on after SIGTERM."""
@@ -63,6 +64,7 @@ async def serve(settings: Settings) -> None:
     await prepare(application)
     config = uvicorn.Config(
         create_app(application),
+        http=BoundedProtocol,
         host=settings.host,
         port=settings.port,
         log_level="warning",
@@ -72,7 +74,6 @@ async def serve(settings: Settings) -> None:
         date_header=True,
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         timeout_keep_alive=65,
-        h11_max_incomplete_event_size=64 * 1024,
     )
     settle_memory()
     await uvicorn.Server(config).serve()

@@ -29,7 +29,7 @@ log = get_logger(__name__)
 
 _READY_SECONDS: Final = 60
 _STOP_SECONDS: Final = 6
-_RESTARTS: Final = 5
+_LONGEST_PAUSE: Final = 30
 _WITHIN_SECONDS: Final = 60
 
 Process = subprocess.Popen[bytes]
@@ -59,17 +59,25 @@ async def supervise(settings: Settings, *, after_start: Sequence[Sequence[str]] 
 
 
 class _Restarts:
-    """Counts restarts: five in a minute are one too many."""
+    """When a child that ended may start again: at once, then after pauses that double up to 30 s."""
 
     def __init__(self) -> None:
-        self._at: list[float] = []
+        self._ended: dict[str, list[float]] = {}
+        self._not_before: dict[str, float] = {}
 
-    def count(self, name: str) -> None:
+    def due(self, name: str) -> bool:
+        """Tell whether `name`, which has ended, may start now. Ends of the last minute count."""
         now = time.monotonic()
-        self._at = [*(at for at in self._at if now - at < _WITHIN_SECONDS), now]
-        if len(self._at) > _RESTARTS:
-            raise ConfigurationError(f"{name} keeps ending; see the lines above.")
-        log.warning("supervisor.restarts", child=name)
+        if name not in self._not_before:
+            recent = [at for at in self._ended.get(name, []) if now - at < _WITHIN_SECONDS]
+            pause = min(_LONGEST_PAUSE, 2 ** len(recent) - 1)
+            self._ended[name] = [*recent, now]
+            self._not_before[name] = now + pause
+            log.warning("supervisor.child_ended", child=name, starts_again_in_seconds=pause)
+        if now < self._not_before[name]:
+            return False
+        del self._not_before[name]
+        return True
 
 
 @asynccontextmanager
@@ -177,12 +185,10 @@ async def _watch(
 ) -> None:
     """Start a child again when it ends; return when we are to stop, or mongod has ended."""
     while not stop.is_set():
-        if mongod is not None and mongod.poll() is not None:
-            restarts.count("mongod")
+        if mongod is not None and mongod.poll() is not None and restarts.due("mongod"):
             return
         for name, child in tuple(children.running.items()):
-            if child.poll() is not None:
-                restarts.count(name)
+            if child.poll() is not None and restarts.due(name):
                 children.start(name)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 0.2)

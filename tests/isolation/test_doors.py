@@ -135,7 +135,7 @@ class TestJobsRow:
         self, acme, globex, application, client, form
     ):
         await client.post(f"/api/v1/public/forms/{form['accessToken']}/submissions", json=PROFILE)
-        job = await acme.db[JOBS].find_one({}, {"_id": 1})
+        job = await acme.db[JOBS].find_one({"name": "forms.notify_new_lead"}, {"_id": 1})
         runner = create_runner(application)
 
         await runner.run(Place(globex.id, job["_id"]))

@@ -1,6 +1,6 @@
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
@@ -16,6 +16,7 @@ from jazzaam.jobs.publishing import PublishedOutsideChange
 from jazzaam.jobs.registry import Registry, job
 from jazzaam.jobs.retry import RetryPolicy
 from jazzaam.jobs.runner import Runner
+from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.worker import create_relay
 
 
@@ -119,6 +120,19 @@ async def test_a_dead_workers_job_is_taken_over_when_its_lease_ends(acme, runner
         await outbox.finish(acme.db, dead, clock.now())
 
 
+async def test_a_job_that_ends_its_workers_ends_too(acme, runner, enqueue, clock):
+    place = await enqueue("kills")
+    for _ in range(3):
+        await outbox.claim(acme.db, place.job_id, clock.now(), timedelta(seconds=60))
+        clock.ahead += timedelta(seconds=61)
+
+    await runner.run(place)
+
+    row = await state(acme, place)
+    assert (row["state"], row["lastError"]) == ("dead", "TooManyAttempts")
+    assert await acme.db[NOTIFICATIONS].count({"kind": "kills"}) == 0
+
+
 async def test_an_unknown_job_is_kept_as_a_dead_letter(acme, runner, clock):
     job_id = ObjectId()
     row = {"_id": job_id, "name": "gone", "args": {}, "state": "queued", "dueAt": clock.now(), "attempt": 0}
@@ -174,6 +188,27 @@ class TestRelay:
             await running
         for company in (acme, globex):
             assert await company.db[NOTIFICATIONS].count({}) == 1
+
+    async def test_a_row_of_the_catalog_that_nobody_can_read_stops_no_other(
+        self, client, acme, application
+    ):
+        tenants = application.deployment.system()[TENANTS]
+        bad = [
+            {"_id": "e" * 24, "status": "active", "cluster": "nowhere", "database": "x"},
+            {"_id": "d" * 24, "status": "asleep", "cluster": "main", "database": "y"},
+        ]
+        for row in bad:
+            await tenants.insert({**row, "schemaFingerprint": "", "createdAt": datetime.now(UTC)})
+        try:
+            made = await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)
+            await submit(client, made.json()["accessToken"])
+            relay, stop = create_relay(application), asyncio.Event()
+            running = asyncio.create_task(relay.run(stop=stop))
+            await told(client, acme)
+            stop.set()
+            await running
+        finally:
+            await tenants.delete_many({"_id": {"$in": [row["_id"] for row in bad]}})
 
 
 async def submit(client, token):

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from jazzaam.errors import Unavailable
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.freshness import FreshCache, Freshness, Loaded, Source
 
@@ -95,10 +96,20 @@ async def test_a_change_during_a_read_is_not_remembered_as_old(system, acme):
         reading = asyncio.create_task(cache.get(acme.id))
         await asyncio.sleep(0.2)
         await system[TENANTS].update_one({"_id": acme.id}, {"$set": {"status": "suspended"}})
-        await reading
-        reads.pause = 0.0
 
+        assert await reading == "suspended"
+        reads.pause = 0.0
         assert await cache.get(acme.id) == "suspended"
+
+
+async def test_a_read_that_took_a_second_says_nothing_about_now(system, acme):
+    _, reads, cache = await listening_cache(system)
+    reads.pause = 1.05
+
+    with pytest.raises(Unavailable):
+        await cache.get(acme.id)
+
+    assert reads.count == 3
 
 
 async def test_what_is_not_there_is_not_remembered(system):

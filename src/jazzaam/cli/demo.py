@@ -122,7 +122,7 @@ async def make_demo(settings: Settings) -> list[str]:
             lines.append(f"  {company.name}")
             lines += [
                 f"    {form['name']:<23} {forms.embed_url(workspace, form)}"
-                for form in await _forms(application, workspace)
+                for form in await _forms(workspace)
             ]
             lines.append(f"    login                   {company.email}  {PASSWORD}")
         return [*lines, ""]
@@ -218,12 +218,11 @@ def _lead(chance: random.Random, number: int, at: datetime) -> Document:
     return leads.new_lead(known, at)
 
 
-async def _forms(application: Application, workspace: Workspace) -> list[Document]:
+async def _forms(workspace: Workspace) -> list[Document]:
     """Give the demo's forms, made at the first time."""
     found, _ = await forms.list_forms(workspace, 10, None)
     if found:
         return found
-    catalog = application.deployment.tenancy.catalog
     contact = FormCreate.model_validate(
         {
             "name": "Contact form",
@@ -242,6 +241,6 @@ async def _forms(application: Application, workspace: Workspace) -> list[Documen
         }
     )
     return [
-        await forms.create_platform_form(workspace, catalog, FormType.linkedin),
-        await forms.create_form(workspace, catalog, contact),
+        await forms.create_platform_form(workspace, FormType.linkedin),
+        await forms.create_form(workspace, contact),
     ]

@@ -11,7 +11,8 @@ from zxcvbn import zxcvbn
 _GUESSABLE: Final = 2
 """zxcvbn's score below which a password falls to a list of common ones (0 to 4)."""
 _BCRYPT_BYTES: Final = 72
-_ESTIMATED_CHARACTERS: Final = 72
+_ESTIMATED_CHARACTERS: Final = 20
+"""zxcvbn's work grows with the square of the length, and in the worst case faster."""
 _AT_ONCE: Final = 2
 
 
@@ -45,7 +46,8 @@ class Passwords:
 
     async def is_common(self, password: str, also_known: list[str]) -> bool:
         """Tell whether it is on the lists of common passwords, or close to what is known of its owner."""
-        return await asyncio.to_thread(_is_common, password, also_known)
+        async with self._slots:
+            return await asyncio.to_thread(_is_common, password, also_known)
 
     def _verify(self, stored: str | None, password: str) -> Verdict:
         if stored is not None and stored.startswith("$2"):

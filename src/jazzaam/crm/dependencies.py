@@ -26,18 +26,21 @@ class NoSuchForm(NotFound):
 
 async def open_workspace(request: Request) -> Workspace:
     """Open a member's workspace: the tenant is their session's, whatever else the request says."""
+    request_body = await _body_if_idempotent(request)
     member = await current_member(request)
     tenancy: Tenancy = request.app.state.deployment.tenancy
     structlog.contextvars.bind_contextvars(tenant=member.tenant_id)
     db = await tenancy.open(member.tenant_id)
-    return await _workspace(request, db, member)
+    return _workspace(request, db, member, request_body)
 
 
 async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspace, PublicKey]:
     """Open the workspace that a form's access token names, for submitting that form alone.
 
-    Raises `NoSuchForm` for every token that opens nothing, and for a suspended company's.
+    The body is read before anything is checked, so that nothing can end while it is awaited. Raises
+    `NoSuchForm` for every token that opens nothing, and for a suspended company's.
     """
+    request_body = await request.body() if request.method == "POST" else b""
     tenancy: Tenancy = request.app.state.deployment.tenancy
     named = await tenancy.catalog.key(access_token) if is_public_token(access_token) else None
     if named is None or named.kind != "form":
@@ -49,7 +52,7 @@ async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspa
         raise NoSuchForm from None
     actor = Actor(ActorKind.public_key, named.resource_id)
     member = Member(actor, named.tenant_id, frozenset({Permission.forms_submit}))
-    return await _workspace(request, db, member), named
+    return _workspace(request, db, member, request_body), named
 
 
 def workspace_for_job(db: TenantDatabase, job_id: object, services: WorkspaceServices) -> Workspace:
@@ -65,14 +68,20 @@ def workspace_for_operator(db: TenantDatabase, services: WorkspaceServices) -> W
     return Workspace(db, Member(actor, db.tenant.id, frozenset(Permission)), services)
 
 
-async def _workspace(request: Request, db: TenantDatabase, member: Member) -> Workspace:
+async def _body_if_idempotent(request: Request) -> bytes:
+    """Read the body that an Idempotency-Key goes with, before anything is checked."""
+    asked = request.method == "POST" and "idempotency-key" in request.headers
+    return await request.body() if asked else b""
+
+
+def _workspace(request: Request, db: TenantDatabase, member: Member, body: bytes) -> Workspace:
     services: WorkspaceServices = request.app.state.workspaces
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
     if key is None:
         return Workspace(db, member, services)
     asked = f"{member.actor.kind} {member.actor.id} {request.url.path} {key}".encode()
-    body = hashlib.sha256(await request.body()).hexdigest()
-    return Workspace(db, member, services, RequestKey(hashlib.sha256(asked).hexdigest(), body))
+    request_key = RequestKey(hashlib.sha256(asked).hexdigest(), hashlib.sha256(body).hexdigest())
+    return Workspace(db, member, services, request_key)
 
 
 def _documents_key(

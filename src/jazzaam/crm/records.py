@@ -17,6 +17,7 @@ from jazzaam.tenancy.database import Document, TenantDatabase
 TRASH_KEPT: Final = timedelta(days=30)
 REQUESTS_KEPT: Final = timedelta(hours=24)
 _WRITE_CONFLICT: Final = 112
+_MOVED_AT_ONCE: Final = 50
 
 ACTIVITIES: Final = CollectionSpec(
     "activities",
@@ -139,8 +140,9 @@ async def move_to_trash(
     db: TenantDatabase, spec: CollectionSpec, found: Document, by: Actor, at: datetime
 ) -> int:
     """Move the matching documents of a collection to the trash; gives how many there were."""
-    documents = await db[spec].take_all(found)
-    if documents:
+    moved = 0
+    while documents := await db[spec].take(found, _MOVED_AT_ONCE):
+        moved += len(documents)
         await db[TRASH].insert_all(
             {
                 "_id": ObjectId(),
@@ -151,4 +153,4 @@ async def move_to_trash(
             }
             for document in documents
         )
-    return len(documents)
+    return moved

@@ -16,6 +16,7 @@ from jazzaam.events import Event
 from jazzaam.jobs.publishing import Publishing
 from jazzaam.jobs.registry import Registry
 from jazzaam.pagination import Cursors
+from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.database import TenantDatabase
 
@@ -32,6 +33,7 @@ class WorkspaceServices:
     clock: Clock
     registry: Registry
     cursors: Cursors
+    catalog: Catalog
     on_leads: Sequence[CollectionSpec]
     forms_url: str
 

@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
-from pymongo.errors import PyMongoError
-
 from jazzaam.clock import Clock
 from jazzaam.jobs import outbox
 from jazzaam.jobs.models import JOBS, Place
@@ -64,8 +62,8 @@ class Relay:
         async def one(place: Place) -> None:
             try:
                 await self._runner.run(place)
-            except PyMongoError as error:  # the row's lease runs out, and the sweep finds it
-                log.warning("job.database_unreachable", error=type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - the row's lease runs out, and the sweep finds it
+                log.warning("job.not_run", tenant=place.tenant_id, error=type(error).__name__)
             finally:
                 free.release()
 
@@ -78,7 +76,7 @@ class Relay:
             try:
                 async for place in self._due():
                     await self._waiting.put(place)
-            except PyMongoError as error:
+            except Exception as error:  # noqa: BLE001 - one bad round stops no other
                 log.warning("relay.sweep_failed", error=type(error).__name__)
             await asyncio.sleep(self._sweep_every)
 
@@ -114,7 +112,7 @@ class Relay:
                         place = self._place(event, self._tenancy.naming)
                         if place is not None:
                             await self._waiting.put(place)
-            except PyMongoError as error:
+            except Exception as error:  # noqa: BLE001 - the sweep covers the gap
                 log.warning("relay.stream_broken", error=type(error).__name__)
             await asyncio.sleep(0.3)
 

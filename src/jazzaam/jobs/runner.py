@@ -64,6 +64,8 @@ class Runner:
         try:
             if known is None:
                 await outbox.give_up(context.db, claimed, "UnknownJob", self._clock.now())
+            elif claimed.attempt > known.retry.attempts:  # its workers ended before they could say so
+                await outbox.give_up(context.db, claimed, "TooManyAttempts", self._clock.now())
             else:
                 await self._run(context, known, claimed)
         except LeaseLost:

@@ -9,11 +9,14 @@ from typing import Any, Final, NamedTuple
 
 from pymongo.errors import DuplicateKeyError
 
+from jazzaam.logging import get_logger
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.database import Document, SystemDatabase
 from jazzaam.tenancy.errors import TenantExists, TenantNotFound
 from jazzaam.tenancy.freshness import FreshCache, Freshness, Loaded, Source
 from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus
+
+log = get_logger(__name__)
 
 TENANTS: Final = CollectionSpec(
     "tenants",
@@ -92,10 +95,16 @@ class Catalog:
         self._tenants.forget(Source(TENANTS.name, tenant_id))
 
     async def tenants(self, status: TenantStatus | None = TenantStatus.active) -> list[Tenant]:
-        """List tenants by id; `None` means in any state. Not cached."""
+        """List tenants by id; `None` means in any state. Not cached; a row nobody can read is left out."""
         filter_ = {} if status is None else {"status": status}
         cursor = self._system[TENANTS].find(filter_, _TENANT_FIELDS, sort=[("_id", 1)])
-        return [_tenant(row) async for row in cursor]
+        found: list[Tenant] = []
+        async for row in cursor:
+            try:
+                found.append(_tenant(row))
+            except (KeyError, ValueError):
+                log.warning("catalog.row_unreadable", tenant=str(row["_id"]))
+        return found
 
     async def key(self, key: str) -> PublicKey | None:
         """Find what an active public key names."""

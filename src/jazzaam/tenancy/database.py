@@ -158,12 +158,12 @@ class BoundCollection:
             comment=self._comment,
         )
 
-    async def take_all(self, filter_: Filter) -> list[Document]:
-        """Remove every match and give them whole: what is moved elsewhere must lose nothing."""
+    async def take(self, filter_: Filter, limit: int) -> list[Document]:
+        """Remove at most `limit` matches and give them whole: what is moved elsewhere loses nothing."""
         found = self._collection.find(
-            self._scoped(filter_), session=self._handle.session, comment=self._comment
+            self._scoped(filter_), limit=limit, session=self._handle.session, comment=self._comment
         )
-        documents = [document async for document in found]
+        documents = await found.to_list()
         if documents:
             await self.delete_many({"_id": {"$in": [document["_id"] for document in documents]}})
         return documents

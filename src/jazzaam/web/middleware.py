@@ -1,5 +1,6 @@
 """What surrounds every request, as plain ASGI: an id, a log line, security headers, the right origin."""
 
+import asyncio
 import re
 import time
 from typing import Final
@@ -105,11 +106,15 @@ class Origins:
 
 
 class BodyLimit:
-    """Refuses bodies over `maximum_bytes`: by what they announce, and by what then comes."""
+    """Refuses bodies over `maximum_bytes`, by what they announce and by what then comes, and slow ones.
 
-    def __init__(self, app: ASGIApp, *, maximum_bytes: int) -> None:
+    A body has `seconds` to arrive, all of it.
+    """
+
+    def __init__(self, app: ASGIApp, *, maximum_bytes: int, seconds: float = 30) -> None:
         self._app = app
         self._maximum = maximum_bytes
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -120,11 +125,18 @@ class BodyLimit:
         if announced.isdigit() and int(announced) > self._maximum:
             await general_problem(413)(scope, receive, send)
             return
-        taken = 0
+        taken, whole, ends_at = 0, False, time.monotonic() + self._seconds
 
         async def receive_counted() -> Message:
-            nonlocal taken
-            message = await receive()
+            nonlocal taken, whole
+            if whole:
+                return await receive()  # waits for the client to go away
+            try:
+                async with asyncio.timeout(ends_at - time.monotonic()):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408) from None
+            whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > self._maximum:
                 raise HTTPException(413)

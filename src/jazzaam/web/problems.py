@@ -47,6 +47,7 @@ GENERAL: Final = {
     400: ("MalformedRequest", "The request could not be read."),
     404: ("RouteNotFound", "There is no such address."),
     405: ("MethodNotAllowed", "This address does not take that method."),
+    408: ("BodyTooSlow", "The body took too long to arrive."),
     413: ("BodyTooLarge", "The body is larger than 1 MB."),
     415: ("UnsupportedMediaType", "Send the body as application/json."),
     500: ("InternalError", "Something went wrong on our side; it has been recorded."),
@@ -122,7 +123,7 @@ def documented(*errors: type[JazzaamError]) -> dict[int | str, dict[str, Any]]:
 
 def document_general(operation: dict[str, Any]) -> None:
     """Add to an OpenAPI operation what can happen to any request like it."""
-    statuses = [400, 422, 500, 503] + ([413, 415] if "requestBody" in operation else [])
+    statuses = [400, 422, 500, 503] + ([408, 413, 415] if "requestBody" in operation else [])
     for status in statuses:
         name, detail = GENERAL.get(status, ("InvalidInput", "Some of what was sent is not valid."))
         known = operation["responses"].get(str(status))

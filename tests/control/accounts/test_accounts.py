@@ -4,6 +4,7 @@ import re
 from email import policy
 
 import bcrypt
+import httpx2
 import pytest
 from bson import ObjectId
 
@@ -399,3 +400,60 @@ class TestSessions:
         answer = await client.get("/api/v1/me", headers={"Authorization": f"Bearer {acme.refresh_token}"})
 
         assert answer.status_code == 401
+
+
+class TestMeetings:
+    async def test_a_registration_that_replaces_another_takes_nothing_of_it(
+        self, client, register, run_jobs, outbox_folder
+    ):
+        """Somebody registers a victim's address while the victim signs in: the victim's new code must
+        never open the other's registration."""
+        for _ in range(8):
+            sent, _, _ = await register()
+            theirs = {**sent, "password": "the password of somebody else"}
+            victim, _ = await asyncio.gather(
+                client.post("/api/v1/auth/login", json={"email": sent["email"], "password": PASSWORD}),
+                client.post("/api/v1/auth/register", json=theirs),
+            )
+            await run_jobs()
+            if victim.status_code != 403:
+                assert victim.status_code == 401
+                continue
+            code = code_in(newest_mail(outbox_folder, sent["email"]))
+            verified = await verify(client, victim.json()["registrationToken"], code)
+            if verified.status_code == 200:
+                stolen = await client.post(
+                    "/api/v1/auth/login",
+                    json={"email": sent["email"], "password": theirs["password"]},
+                )
+                assert stolen.status_code == 401
+
+    async def test_codes_that_are_asked_for_at_once_leave_one_that_works(
+        self, client, register, run_jobs, outbox_folder
+    ):
+        sent, token, _ = await register()
+
+        await asyncio.gather(
+            *(client.post("/api/v1/auth/resend-code", json={"registrationToken": token}) for _ in range(4))
+        )
+        await run_jobs()
+
+        code = code_in(newest_mail(outbox_folder, sent["email"]))
+        assert (await verify(client, token, code)).status_code == 200
+
+    async def test_one_network_cannot_use_up_everybodys_sign_ups(self, client, app):
+        settings = app.state.settings
+        limits = app.state.rate_limits
+        await limits._limiter.storage.reset()
+        app.state.settings = settings.model_copy(update={"signups_per_network": 2, "signups_total": 5})
+        try:
+            for _ in range(6):
+                await client.post("/api/v1/auth/register", json=body())
+            transport = httpx2.ASGITransport(app=app, client=("198.51.100.9", 1))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://test") as other:
+                answer = await other.post("/api/v1/auth/register", json=body())
+        finally:
+            app.state.settings = settings
+            await limits._limiter.storage.reset()
+
+        assert answer.status_code == 201

@@ -48,11 +48,10 @@ _DAY = 86_400
 async def register(request: Request, body: Register, plane: Plane) -> Registered:
     """Keep a registration and mail its code. The answer is the same when the address is taken."""
     limits, settings = _limits(request)
-    await limits.spend("signups", "all", limit=settings.signups_total, seconds=_HOUR)
-    await limits.spend(
-        "signups-network", network_of(request), limit=settings.signups_per_network, seconds=_HOUR
-    )
+    network = network_of(request)
+    await limits.spend("signups-network", network, limit=settings.signups_per_network, seconds=_HOUR)
     await limits.spend("signups-email", body.email, limit=settings.signups_per_email, seconds=_HOUR)
+    await limits.spend("signups", "all", limit=settings.signups_total, seconds=_HOUR)
     token = await service.register(
         plane, NewAccount(body.email, body.password, body.account_type, body.company_name)
     )
@@ -83,7 +82,11 @@ async def verify_email(request: Request, body: VerifyEmail, plane: Plane) -> Tok
 async def resend_code(request: Request, body: ResendCode, plane: Plane) -> Response:
     """Mail a new code to the address of a registration, if there is one."""
     limits, settings = _limits(request)
-    await limits.spend("resends", body.registration_token, limit=settings.signups_per_email, seconds=_HOUR)
+    network = network_of(request)
+    await limits.spend("resends-network", network, limit=settings.signups_per_network, seconds=_HOUR)
+    address = await service.registered_address(plane, body.registration_token)
+    if address is not None:
+        await limits.spend("resends", address, limit=settings.signups_per_email, seconds=_HOUR)
     await service.resend_code(plane, body.registration_token)
     return Response(status_code=202)
 

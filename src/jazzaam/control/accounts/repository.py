@@ -107,12 +107,20 @@ class RegistrationRepository:
         )
         return _registration(row) if row else None
 
-    async def next_code(self, email: str, ends_at: datetime, token_hash: bytes | None) -> None:
-        """Begin a new code, and with `token_hash` also a new token."""
+    async def next_code(
+        self, read: Registration, ends_at: datetime, token_hash: bytes | None
+    ) -> int | None:
+        """Begin a new code for the registration that was read, and with `token_hash` a new token.
+
+        Gives the code's number; None when another registration has taken its place.
+        """
         new: Document = {"codeEndsAt": ends_at, "tries": 0}
         if token_hash is not None:
             new["tokenHash"] = token_hash
-        await self._rows.update_one({"_id": email}, {"$set": new, "$inc": {"number": 1}})
+        row = await self._rows.find_one_and_update(
+            {"_id": read.email, "salt": read.salt}, {"$set": new, "$inc": {"number": 1}}, {"number": 1}
+        )
+        return row["number"] if row else None
 
     async def remove(self, email: str) -> None:
         """Take a registration away."""

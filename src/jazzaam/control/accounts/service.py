@@ -166,7 +166,8 @@ async def log_in(plane: ControlPlane, email: str, password: str) -> TokenPair:
         raise WrongCredentials
     if waiting is not None:
         token = secrets.token_hex(32)
-        await _new_code(plane, waiting, token)
+        if not await _new_code(plane, waiting, token):
+            raise WrongCredentials  # the password that was right is not that of the address any more
         raise EmailNotVerified(token)
     if account is None or not account.is_active:
         raise WrongCredentials
@@ -221,15 +222,18 @@ async def _sign_in(plane: ControlPlane, account: Account) -> TokenPair:
     return _tokens(plane, session)
 
 
-async def _new_code(plane: ControlPlane, waiting: Registration, new_token: str | None) -> None:
+async def _new_code(plane: ControlPlane, waiting: Registration, new_token: str | None) -> bool:
+    """Begin a new code and have it mailed; False when that registration is not there any more."""
     ends_at = plane.clock.now() + CODE_LASTS
 
-    async def work() -> None:
+    async def work() -> bool:
         token_hash = _hash(new_token) if new_token else None
-        await RegistrationRepository(plane.db).next_code(waiting.email, ends_at, token_hash)
-        plane.publish(CodeRequested(email=waiting.email, number=waiting.number + 1))
+        number = await RegistrationRepository(plane.db).next_code(waiting, ends_at, token_hash)
+        if number is not None:
+            plane.publish(CodeRequested(email=waiting.email, number=number))
+        return number is not None
 
-    await plane.change(work)
+    return await plane.change(work)
 
 
 def _new_session(account_id: ObjectId, membership: Membership | None) -> Session:

@@ -5,7 +5,7 @@ from html import escape
 from typing import Annotated
 
 from bson import ObjectId
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from jazzaam.control.accounts.dependencies import SIGNED_IN
 from jazzaam.crm.dependencies import IDEMPOTENT, MEMBER_ERRORS, CurrentWorkspace
@@ -14,7 +14,6 @@ from jazzaam.crm.forms.errors import FormExists, FormNotFound
 from jazzaam.crm.forms.models import FormType
 from jazzaam.crm.forms.schemas import Embed, Form, FormCreate, FormPage
 from jazzaam.crm.workspace import Workspace
-from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.database import Document
 from jazzaam.web.input import IdInPath, PageQuery
 from jazzaam.web.json import json_response, resource
@@ -49,9 +48,9 @@ async def list_forms(query: Annotated[PageQuery, Query()], workspace: CurrentWor
     dependencies=[IDEMPOTENT],
     responses=documented(*MEMBER_ERRORS),
 )
-async def create_form(request: Request, body: FormCreate, workspace: CurrentWorkspace) -> Response:
+async def create_form(body: FormCreate, workspace: CurrentWorkspace) -> Response:
     """Make a custom form; it takes submissions at once."""
-    return _created(workspace, await service.create_form(workspace, _catalog(request), body))
+    return _created(workspace, await service.create_form(workspace, body))
 
 
 @router.post(
@@ -62,11 +61,9 @@ async def create_form(request: Request, body: FormCreate, workspace: CurrentWork
     dependencies=[IDEMPOTENT],
     responses=documented(*MEMBER_ERRORS, FormExists),
 )
-async def create_platform_form(
-    request: Request, platform: PlatformName, workspace: CurrentWorkspace
-) -> Response:
+async def create_platform_form(platform: PlatformName, workspace: CurrentWorkspace) -> Response:
     """Make the form of a platform from its template; each platform has one."""
-    form = await service.create_platform_form(workspace, _catalog(request), FormType(platform))
+    form = await service.create_platform_form(workspace, FormType(platform))
     return _created(workspace, form)
 
 
@@ -93,10 +90,6 @@ async def get_embed(formId: IdInPath, workspace: CurrentWorkspace) -> Embed:  # 
     url = service.embed_url(workspace, form)
     name = escape(form.get("name") or "Form")
     return Embed(embed_url=url, iframe=_iframe(url), link=f'<a href="{escape(url)}">{name}</a>')
-
-
-def _catalog(request: Request) -> Catalog:
-    return request.app.state.deployment.tenancy.catalog
 
 
 def _created(workspace: Workspace, form: Document) -> Response:

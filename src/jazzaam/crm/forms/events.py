@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from bson import ObjectId
 
-from jazzaam.events import LeadEvent
+from jazzaam.events import Event, LeadEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +24,11 @@ class LeadSubmittedAgain(LeadEvent):
     kind: ClassVar[str] = "lead.submittedAgain"
     form_id: ObjectId
     submission_id: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
+class FormCreated(Event):
+    """A form was written; its key may still be reserved."""
+
+    kind: ClassVar[str] = "form.created"
+    form_id: ObjectId

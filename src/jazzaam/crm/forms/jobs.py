@@ -1,6 +1,7 @@
 """What forms do later."""
 
-from jazzaam.crm.forms.events import LeadCaptured
+from jazzaam.crm.forms import service
+from jazzaam.crm.forms.events import FormCreated, LeadCaptured
 from jazzaam.crm.forms.repository import FormRepository
 from jazzaam.crm.leads import service as leads
 from jazzaam.crm.leads.errors import LeadNotFound
@@ -25,3 +26,11 @@ async def notify_new_lead(workspace: Workspace, event: LeadCaptured) -> None:
         event.lead_id,
         {"lead": who, "form": (form or {}).get("name") or "a form"},
     )
+
+
+@job("forms.activate_key", atomic=False)
+async def activate_key(workspace: Workspace, event: FormCreated) -> None:
+    """Finish what making a form began, should its process have ended in between; safe to repeat."""
+    form = await FormRepository(workspace.db).get(event.form_id)
+    if form is not None:
+        await service.activate_key(workspace, form)

@@ -32,13 +32,16 @@ _LEAD_FIELDS: Final[Mapping[str, str]] = {
 }
 """Which question fills which field of a lead, by the question's name in any case."""
 
+_LONGEST: Final = 200
+"""Characters that a lead's own field keeps of an answer; the submission has it whole."""
+
 
 def lead_from(
     form_type: FormType, form_id: ObjectId, answers: Mapping[str, str], source_url: str
 ) -> tuple[dict[str, Any], FieldError | None]:
     """Give what is known of the lead, or what is wrong with its profile."""
     known: dict[str, Any] = {
-        field: value
+        field: value if field == "notes" else value[:_LONGEST]
         for name, value in answers.items()
         if (field := _LEAD_FIELDS.get(name.casefold())) is not None
     }

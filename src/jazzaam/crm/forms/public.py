@@ -105,18 +105,17 @@ async def submit_page(request: Request, accessToken: str) -> Response:  # noqa: 
         form = await _open(workspace, named, accessToken)
     except NoSuchForm:
         return missing_page()
-    sent = await _sent(request)
+    sent = await _form_encoded(request)
     if sent is None:
         return general_problem(415)
     try:
         await service.submit(workspace, form, sent)
     except AnswersInvalid as error:
-        typed = {name: value for name, value in sent.items() if isinstance(value, str)}
         return form_page(
             form,
             service.questions_of(form),
             action=f"/f/{accessToken}",
-            answers=typed,
+            answers=sent,
             errors=error.errors,
             status=422,
         )
@@ -141,13 +140,19 @@ async def _sent(request: Request) -> dict[str, Any] | None:
         if not isinstance(sent, dict):
             raise AnswersInvalid([FieldError("", "type", "is not an object of answers by field name")])
         return cast("dict[str, Any]", sent)
-    if media_type in _FORM_TYPES:
-        async with request.form(max_files=0, max_fields=1000) as form:
-            return _single(form)
-    return None
+    return await _form_encoded(request)
 
 
-def _single(form: FormData) -> dict[str, Any]:
+async def _form_encoded(request: Request) -> dict[str, str] | None:
+    """Read the answers of an HTML form; None when they come as anything else."""
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type not in _FORM_TYPES:
+        return None
+    async with request.form(max_files=0, max_fields=1000) as form:
+        return _single(form)
+
+
+def _single(form: FormData) -> dict[str, str]:
     """Join what was sent several times under one name, as several checked boxes are."""
     return {
         name: ", ".join(str(value) for value in form.getlist(name))

@@ -8,18 +8,18 @@ from bson import ObjectId
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.crm.forms.answers import Question, read_answers
 from jazzaam.crm.forms.errors import AnswersInvalid, FormExists, FormNotFound
-from jazzaam.crm.forms.events import LeadCaptured, LeadSubmittedAgain
+from jazzaam.crm.forms.events import FormCreated, LeadCaptured, LeadSubmittedAgain
 from jazzaam.crm.forms.mapping import lead_from
 from jazzaam.crm.forms.models import FormStatus, FormType
 from jazzaam.crm.forms.platforms import PLATFORMS, template_fields, template_words
 from jazzaam.crm.forms.repository import FormRepository, SubmissionRepository
 from jazzaam.crm.forms.schemas import FormCreate, FormField, FormStyling
 from jazzaam.crm.leads import service as leads
-from jazzaam.crm.leads.errors import LeadExists
+from jazzaam.crm.leads.errors import LeadExists, LeadNotFound
 from jazzaam.crm.workspace import Workspace
 from jazzaam.identifiers import new_id, new_public_token
 from jazzaam.pagination import Position
-from jazzaam.tenancy.catalog import Catalog, PublicKey
+from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.database import Document
 from jazzaam.tenancy.models import TenantId
 
@@ -35,11 +35,10 @@ class Submission:
     duplicate: bool
 
 
-async def create_form(workspace: Workspace, catalog: Catalog, data: FormCreate) -> Document:
+async def create_form(workspace: Workspace, data: FormCreate) -> Document:
     """Make a custom form; raises `Forbidden`."""
     return await _create(
         workspace,
-        catalog,
         FormType.custom,
         data.name,
         data.fields,
@@ -48,14 +47,13 @@ async def create_form(workspace: Workspace, catalog: Catalog, data: FormCreate) 
     )
 
 
-async def create_platform_form(workspace: Workspace, catalog: Catalog, form_type: FormType) -> Document:
+async def create_platform_form(workspace: Workspace, form_type: FormType) -> Document:
     """Make a platform's form from its template.
 
     Raises `Forbidden`, or `FormExists` when the platform has an active one.
     """
     return await _create(
         workspace,
-        catalog,
         form_type,
         f"{PLATFORMS[form_type].name} form",
         template_fields(form_type),
@@ -66,7 +64,6 @@ async def create_platform_form(workspace: Workspace, catalog: Catalog, form_type
 
 async def _create(
     workspace: Workspace,
-    catalog: Catalog,
     form_type: FormType,
     name: str,
     fields: list[FormField],
@@ -76,7 +73,7 @@ async def _create(
     """Write a form in three steps: its key is reserved, the form is written, the key is activated.
 
     They are in two databases, so no transaction spans them. A crash leaves a reserved key, which opens
-    nothing, or a form whose key is not active yet; both are mended by activating or releasing the key.
+    nothing, or a form whose key a job activates that was written with it.
     """
     workspace.member.require(Permission.forms_write)
     now, form_id, token = workspace.clock.now(), new_id(), new_public_token()
@@ -97,10 +94,12 @@ async def _create(
         "updatedAt": now,
     }
     names = PublicKey(TenantId(workspace.db.tenant.id), FORM_KEY, str(form_id))
+    catalog = workspace.services.catalog
     await catalog.reserve_key(token, names, now)
 
     async def work() -> ObjectId:
         await FormRepository(workspace.db).add(form)
+        workspace.publish(FormCreated(form_id))
         return form_id
 
     try:
@@ -111,8 +110,13 @@ async def _create(
     if written != form_id:  # the request was sent before, and made that form
         await catalog.release_key(token)
     stored = await get_form(workspace, written)
-    await catalog.activate_key(stored["accessToken"])
+    await activate_key(workspace, stored)
     return stored
+
+
+async def activate_key(workspace: Workspace, form: Document) -> None:
+    """Let a form's token open it; safe to repeat."""
+    await workspace.services.catalog.activate_key(form["accessToken"])
 
 
 async def get_form(workspace: Workspace, form_id: ObjectId) -> Document:
@@ -176,13 +180,13 @@ async def _capture(
     submission_id, lead_id, now = new_id(), new_id(), workspace.clock.now()
     lead = leads.new_lead(known, now, lead_id)
 
-    async def work() -> ObjectId:
+    async def work() -> Document:
         await leads.record_new_lead(workspace, lead)
         await _write(workspace, submission_id, form, lead_id, raw)
         workspace.publish(LeadCaptured(lead_id, form["_id"], submission_id))
-        return submission_id
+        return {"id": submission_id, "duplicate": False}
 
-    return Submission(await workspace.change(work), duplicate=False)
+    return Submission(**await workspace.change(work))
 
 
 async def _repeat(
@@ -194,12 +198,16 @@ async def _repeat(
         return None
     submission_id = new_id()
 
-    async def work() -> ObjectId:
+    async def work() -> Document:
+        await leads.note_submission(workspace, lead_id)
         await _write(workspace, submission_id, form, lead_id, raw)
         workspace.publish(LeadSubmittedAgain(lead_id, form["_id"], submission_id))
-        return submission_id
+        return {"id": submission_id, "duplicate": True}
 
-    return Submission(await workspace.change(work), duplicate=True)
+    try:
+        return Submission(**await workspace.change(work))
+    except LeadNotFound:
+        return None
 
 
 async def _write(

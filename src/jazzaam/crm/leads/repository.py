@@ -1,5 +1,6 @@
 """Every query on leads."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from bson import ObjectId
@@ -65,6 +66,10 @@ class LeadRepository:
         """Find the lead of a profile."""
         row = await self._leads.find_one({"platform": platform, "platformUrl": platform_url}, {"_id": 1})
         return row["_id"] if row else None
+
+    async def note_submission(self, lead_id: ObjectId, at: datetime) -> bool:
+        """Keep when a lead's person last wrote; False when there is no such lead."""
+        return await self._leads.update_one({"_id": lead_id}, {"$set": {"lastSubmissionAt": at}})
 
     async def before_update(self, lead_id: ObjectId) -> Document | None:
         """Read what an update needs to know: what makes facets, and the revision."""

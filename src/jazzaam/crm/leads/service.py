@@ -97,6 +97,15 @@ async def find_profile(workspace: Workspace, platform: str, platform_url: str) -
     return await LeadRepository(workspace.db).find_profile(platform, platform_url)
 
 
+async def note_submission(workspace: Workspace, lead_id: ObjectId) -> None:
+    """Note in the running change that a lead's person wrote again; raises `LeadNotFound`.
+
+    The lead is written, so that deleting it at the same moment and this cannot both go through.
+    """
+    if not await LeadRepository(workspace.db).note_submission(lead_id, workspace.clock.now()):
+        raise LeadNotFound
+
+
 async def update_lead(
     workspace: Workspace, lead_id: ObjectId, data: LeadUpdate, if_revision: int | None
 ) -> Document:

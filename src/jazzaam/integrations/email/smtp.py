@@ -1,5 +1,6 @@
 """Mail over SMTP."""
 
+import asyncio
 from email.message import EmailMessage
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -31,15 +32,16 @@ class SmtpMailer:
     async def send(self, message: EmailMessage) -> None:
         """Send one mail; raises `MailNotSent`."""
         try:
-            await aiosmtplib.send(
-                message,
-                hostname=self._host,
-                port=self._port,
-                username=self._user,
-                password=self._password,
-                use_tls=self._implicit_tls,
-                start_tls=True if self._password and not self._implicit_tls else None,
-                timeout=_SECONDS,
-            )
-        except (aiosmtplib.SMTPException, OSError) as error:
+            async with asyncio.timeout(_SECONDS):
+                await aiosmtplib.send(
+                    message,
+                    hostname=self._host,
+                    port=self._port,
+                    username=self._user,
+                    password=self._password,
+                    use_tls=self._implicit_tls,
+                    start_tls=True if self._password and not self._implicit_tls else None,
+                    timeout=_SECONDS,
+                )
+        except (aiosmtplib.SMTPException, OSError) as error:  # a TimeoutError is an OSError
             raise MailNotSent(type(error).__name__) from None

@@ -1,0 +1,77 @@
+"""A request's head has bounds that uvicorn does not set."""
+
+import asyncio
+
+import pytest
+import uvicorn
+from tests.processes import free_port
+
+from jazzaam.web import protocol
+from jazzaam.web.protocol import BoundedProtocol
+
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        size = 0
+        while True:
+            message = await receive()
+            size += len(message.get("body", b""))
+            if not message.get("more_body"):
+                break
+        body = str(size).encode()
+        headers = [(b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+async def port(monkeypatch):
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+    port = free_port()
+    config = uvicorn.Config(app, port=port, http=BoundedProtocol, log_level="error", lifespan="off")
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:
+            await asyncio.sleep(0.01)
+    yield port
+    server.should_exit = True
+    await running
+
+
+async def test_a_head_without_end_is_cut_off(port):
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nX: ")
+    sent = 0
+    try:
+        while sent < 4 * protocol.MAXIMUM_HEAD_BYTES:
+            writer.write(b"x" * 65536)
+            await writer.drain()
+            sent += 65536
+            await asyncio.sleep(0.002)
+    except ConnectionError:
+        pass
+
+    assert sent < 3 * protocol.MAXIMUM_HEAD_BYTES
+    writer.close()
+
+
+async def test_a_head_that_does_not_come_is_waited_for_no_longer(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\n")
+
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
+async def test_large_bodies_and_later_requests_of_a_connection_are_not_its_business(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for size in (900_000, 3, 900_000):
+        head = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n"
+        writer.write(head.encode() + b"x" * size)
+        answer = await reader.readuntil(b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert await reader.readexactly(len(str(size))) == str(size).encode()
+        await asyncio.sleep(0.3)
+    writer.close()
