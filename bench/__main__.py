@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import uvloop
+
 from bench import load
 from bench.bare import Bare
 from bench.server import ServerProcess
@@ -93,4 +95,4 @@ async def open_cached(settings: Settings) -> float:
     return statistics.median(rounds) * 1e6
 
 
-asyncio.run(main())
+uvloop.run(main())  # the server's own loop

@@ -57,16 +57,20 @@ class Bare:
 
     async def list(self) -> bytes:
         order = [("createdAt", -1), ("_id", -1)]
-        leads = await self._db.leads.find({}, SUMMARY, sort=order, limit=21, batch_size=22).to_list()
+        leads = await self._db.leads.find(
+            {}, SUMMARY, sort=order, limit=21, batch_size=22, max_time_ms=10_000
+        ).to_list()
         return to_json({"items": [resource(lead) for lead in leads[:20]], "next": None})
 
     async def get(self) -> bytes:
-        lead = await self._db.leads.find_one({"_id": self._lead_id}, DETAIL)
+        lead = await self._db.leads.find_one({"_id": self._lead_id}, DETAIL, max_time_ms=10_000)
         assert lead
         return to_json(resource(lead))
 
     async def submit(self) -> bytes:
-        form = await self._db.forms.find_one({"_id": self._form_id, "status": "active"}, _FORM)
+        form = await self._db.forms.find_one(
+            {"_id": self._form_id, "status": "active"}, _FORM, max_time_ms=10_000
+        )
         assert form
         now = SystemClock().now()
         profile = f"https://www.linkedin.com/in/bare-{next(_numbers)}"

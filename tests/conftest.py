@@ -16,7 +16,7 @@ from bson import ObjectId
 from fastapi import FastAPI
 from pymongo import monitoring
 
-from jazzaam.composition import Application, compose
+from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
 from jazzaam.control.accounts import service as accounts
 from jazzaam.control.accounts.models import AccountType, Registration
@@ -118,6 +118,7 @@ def application(settings: Settings, passwords: Passwords, commands: Commands) ->
 
 @pytest.fixture(scope="session")
 async def app(application: Application) -> AsyncIterator[FastAPI]:
+    await prepare(application)
     app = create_app(application)
     async with app.router.lifespan_context(app):
         yield app

@@ -22,11 +22,10 @@ GRACEFUL_SECONDS = 4
 
 
 def create_app(application: Application) -> FastAPI:
-    """Make the HTTP application of a process; its lifespan prepares MongoDB and hears changes."""
+    """Make the HTTP application of a process; its lifespan hears changes. `prepare` comes before."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        await prepare(application)
         async with application.deployment.freshness.listening():
             yield
         await application.deployment.clusters.close()

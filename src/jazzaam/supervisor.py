@@ -38,8 +38,8 @@ Process = subprocess.Popen[bytes]
 async def supervise(settings: Settings, *, after_start: Sequence[Sequence[str]] = ()) -> None:
     """Run everything until SIGINT or SIGTERM; end it within 10 seconds then.
 
-    `after_start` are `jazzaam` commands to run once when the API answers. Raises `ConfigurationError`
-    in one line when something cannot start.
+    `after_start` are `jazzaam` commands to run once; what they print appears when the API answers.
+    Raises `ConfigurationError` in one line when something cannot start.
     """
     _require_free(settings)
     private_folder(settings.data_dir)
@@ -51,10 +51,12 @@ async def supervise(settings: Settings, *, after_start: Sequence[Sequence[str]] 
     with lock_folder(settings.data_dir):
         while not stop.is_set():
             async with _mongodb(settings) as mongod, _children() as children:
-                await _until_ready(settings, children, stop)
-                for command in after_start:
-                    await _run_once(command, stop)
+                once = [_spawn(command, output=subprocess.PIPE) for command in after_start]
                 after_start = ()
+                await _until_ready(settings, children, stop)
+                children.start("worker")  # once the API has the processors no more to itself
+                for process in once:
+                    await _finish(process, stop)
                 await _watch(children, mongod, stop, restarts)
 
 
@@ -128,7 +130,6 @@ async def _children() -> AsyncGenerator[_Children]:
     children = _Children(reading)
     try:
         children.start("serve")
-        children.start("worker")
         yield children
     finally:
         await children.stop()
@@ -136,13 +137,14 @@ async def _children() -> AsyncGenerator[_Children]:
         os.close(writing)
 
 
-def _spawn(arguments: Sequence[str], lifeline: int | None = None) -> Process:
+def _spawn(arguments: Sequence[str], lifeline: int | None = None, output: int | None = None) -> Process:
     environment = dict(os.environ)
     if lifeline is not None:
         environment[LIFELINE_VARIABLE] = str(lifeline)
     return subprocess.Popen(  # noqa: S603 - our own arguments
         [sys.executable, "-m", "jazzaam", *arguments],
         stdin=subprocess.DEVNULL,
+        stdout=output,
         env=environment,
         pass_fds=() if lifeline is None else (lifeline,),
         start_new_session=True,  # the terminal's Ctrl-C is for us; we end them in turn
@@ -170,14 +172,17 @@ def _answers(settings: Settings) -> bool:
         return False
 
 
-async def _run_once(command: Sequence[str], stop: asyncio.Event) -> None:
-    process = _spawn(command)
+async def _finish(process: Process, stop: asyncio.Event) -> None:
+    """Wait for a command's end and show what it printed."""
     while process.poll() is None and not stop.is_set():  # noqa: ASYNC110 - a process has no event
         await asyncio.sleep(0.02)
     if process.poll() is None:
         process.terminate()
-    if process.wait() not in (0, -signal.SIGTERM):
-        raise ConfigurationError(f"`jazzaam {' '.join(command)}` failed; see the lines above.")
+    said, _ = process.communicate()
+    sys.stdout.write(said.decode())
+    sys.stdout.flush()
+    if process.returncode not in (0, -signal.SIGTERM):
+        raise ConfigurationError("A command that was to run after the start failed; see the lines above.")
 
 
 async def _watch(

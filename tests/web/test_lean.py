@@ -38,9 +38,9 @@ class WithoutLean:
         self.app = app
 
     async def __call__(self, scope, receive, send):
-        part, kept = self.app.middleware_stack, None
+        part = self.app.surroundings
         while not isinstance(part, LeanReads):
-            part = getattr(part, "app", None) or part._app
+            part = part._app
         kept, part._routes = part._routes, []
         try:
             await self.app(scope, receive, send)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jazzaam.feature import Feature
 from jazzaam.web import docs_page, health, problems
@@ -18,6 +19,21 @@ API: Final = "/api/v1"
 MAXIMUM_BODY_BYTES: Final = 1_000_000
 
 
+class _Surrounded(FastAPI):
+    """FastAPI inside our own ASGI classes, not around them: a lean read never reaches it."""
+
+    surroundings: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request, or the lifespan."""
+        scope["app"] = self
+        await self.surroundings(scope, receive, send)
+
+    async def inner(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Go on with FastAPI itself."""
+        await super().__call__(scope, receive, send)
+
+
 def create_http_app(
     features: Iterable[Feature],
     *,
@@ -26,7 +42,7 @@ def create_http_app(
     over_https: bool,
 ) -> FastAPI:
     """Put the routes of `features` into one application, with everything that surrounds a request."""
-    app = FastAPI(
+    app = _Surrounded(
         title="Jazzaam",
         version="1",
         summary="A CRM that keeps every company in a database of its own.",
@@ -49,10 +65,9 @@ def create_http_app(
         if feature.pages is not None:
             app.include_router(feature.pages)
             pages.append(feature.pages)
-    app.add_middleware(LeanReads, routes=lean)
-    app.add_middleware(BodyLimit, maximum_bytes=MAXIMUM_BODY_BYTES)
-    app.add_middleware(Origins, forms_host=forms_host)
-    app.add_middleware(Envelope, over_https=over_https)
+    reads = LeanReads(app.inner, routes=lean)
+    limited = BodyLimit(reads, maximum_bytes=MAXIMUM_BODY_BYTES)
+    app.surroundings = Envelope(Origins(limited, forms_host=forms_host), over_https=over_https)
     app.openapi = _documented_openapi(app)
     app.state.page_methods = _page_methods(pages)
     return app

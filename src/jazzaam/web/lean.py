@@ -9,6 +9,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 from fastapi import Request, params
@@ -16,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from pymongo.errors import PyMongoError
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -134,9 +136,14 @@ def _pattern(path: params.Path) -> str:
 
 
 def _query(model: type[BaseModel]) -> Read:
+    @lru_cache(1024)
+    def parsed(query_string: bytes) -> BaseModel:
+        """Parse a query; the models are frozen, so the same one can be given to many requests."""
+        return model.model_validate(dict(QueryParams(query_string)))
+
     async def read(request: Request) -> BaseModel:
         try:
-            return model.model_validate(dict(request.query_params))
+            return parsed(request.scope["query_string"])
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False)
             raise RequestValidationError(

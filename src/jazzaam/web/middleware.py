@@ -52,10 +52,10 @@ class Envelope:
         request_id = _request_id(scope)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
-        status = 0
+        status, whole = 0, False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, whole
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers: list[tuple[bytes, bytes]] = message["headers"]
@@ -64,15 +64,18 @@ class Envelope:
                 headers.extend(self._always)
                 if b"content-security-policy" not in names:
                     headers.extend(_FOR_DATA)
+            elif not message.get("more_body", False):
+                whole = True
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception:
             log.exception("request.crashed", method=scope["method"], path=_route(scope))
-            if status:
+            if status and not whole:
                 raise  # the answer has begun: cutting it off is all that is left
-            await general_problem(500)(scope, receive, send_with_headers)
+            if not status:
+                await general_problem(500)(scope, receive, send_with_headers)
         log.info(
             "request",
             method=scope["method"],

@@ -142,6 +142,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(PyMongoError, _database)
+    app.add_exception_handler(Exception, _unexpected)
 
 
 async def response_for(request: Request, error: Exception) -> Response:
@@ -158,6 +159,11 @@ async def _ours(_request: Request, error: Exception) -> Response:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request.failed", error=type(error).__name__)
     return problem_for(error)
+
+
+async def _unexpected(_request: Request, _error: Exception) -> Response:
+    """Tell nothing; the framework raises the error again, and the middleware records it."""
+    return general_problem(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 async def _database(_request: Request, error: Exception) -> Response:

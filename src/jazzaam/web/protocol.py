@@ -11,19 +11,24 @@ HEAD_SECONDS: Final = 20
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request line and headers are too large, or do not come to an end."""
+    """Closes a connection whose request line and headers are too large, or do not come to an end.
 
+    One timer a connection looks at it every `HEAD_SECONDS`, so a head has once to twice that long.
+    """
+
+    _in_head = True
     _taken = 0
-    _waiting: asyncio.TimerHandle | None = None
+    _seen_in_head = False
+    _watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for a head."""
+        """Begin to watch."""
         super().connection_made(transport)
-        self._await_head()
+        self._watch = self.loop.call_later(HEAD_SECONDS, self._look)
 
     def data_received(self, data: bytes) -> None:
         """Count what comes before the head is complete."""
-        if self._waiting is not None:
+        if self._in_head:
             self._taken += len(data)
             if self._taken > MAXIMUM_HEAD_BYTES:
                 self.transport.close()
@@ -31,26 +36,25 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the head of the next request on this connection."""
-        if self._waiting is None:
-            self._await_head()
+        """Count the head of the next request on this connection."""
+        self._in_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Wait no longer."""
-        self._head_is_complete()
+        """Count no more."""
+        self._in_head, self._taken, self._seen_in_head = False, 0, False
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
-        self._head_is_complete()
+        """Watch no more."""
+        if self._watch is not None:
+            self._watch.cancel()
         super().connection_lost(exc)
 
-    def _await_head(self) -> None:
-        self._taken = 0
-        self._waiting = self.loop.call_later(HEAD_SECONDS, self.transport.close)
-
-    def _head_is_complete(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _look(self) -> None:
+        """Close a connection whose head was incomplete the last time too."""
+        if self._in_head and (self._seen_in_head or self._taken == 0):
+            self.transport.close()
+            return
+        self._seen_in_head = self._in_head
+        self._watch = self.loop.call_later(HEAD_SECONDS, self._look)
