@@ -1,6 +1,7 @@
 """A request's head has bounds that uvicorn does not set."""
 
 import asyncio
+import json
 
 import pytest
 import uvicorn
@@ -75,3 +76,21 @@ async def test_large_bodies_and_later_requests_of_a_connection_are_not_its_busin
         assert await reader.readexactly(len(str(size))) == str(size).encode()
         await asyncio.sleep(0.3)
     writer.close()
+
+
+async def test_what_is_no_request_is_refused_with_a_problem(port):
+    for nonsense in (
+        b"\x00\x01\r\n\r\n",
+        b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n",
+        b"HELLO\r\n\r\n",
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(nonsense)
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400")
+        assert b"application/problem+json" in head
+        assert json.loads(body)["type"] == "/problems/MalformedRequest"

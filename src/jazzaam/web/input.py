@@ -34,7 +34,10 @@ class PageQuery(Input):
     """What every list can be asked: how many, and where to go on."""
 
     limit: Annotated[int, Field(ge=1, le=MAXIMUM_LIMIT)] = DEFAULT_LIMIT
-    after: Annotated[str | None, Field(max_length=8000, description="`next` of the last page.")] = None
+    after: Annotated[
+        str | None,
+        Field(max_length=8000, pattern=r"^[A-Za-z0-9_-]*$", description="`next` of the last page."),
+    ] = None
 
 
 class Output(BaseModel):

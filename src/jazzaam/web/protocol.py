@@ -5,6 +5,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from jazzaam.web.problems import PROBLEM_MEDIA_TYPE, general_problem
+
 MAXIMUM_HEAD_BYTES: Final = 512 * 1024
 """More than any head we answer: what arrives together with it, at most one read of its body, counts."""
 HEAD_SECONDS: Final = 20
@@ -44,6 +46,18 @@ class BoundedProtocol(HttpToolsProtocol):
         """Count no more."""
         self._in_head, self._taken, self._seen_in_head = False, 0, False
         super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the same words for every cause
+        """Refuse what is no HTTP request, in the form every refusal has."""
+        body = bytes(general_problem(400).body)
+        head = (
+            "HTTP/1.1 400 Bad Request",
+            f"content-type: {PROBLEM_MEDIA_TYPE}",
+            f"content-length: {len(body)}",
+            "connection: close",
+        )
+        self.transport.write("\r\n".join((*head, "", "")).encode() + body)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Watch no more."""
