@@ -151,21 +151,18 @@ async def _initialise(server: _Server, users: Sequence[User], secrets: Path) -> 
         path = f"{private}/mongod.sock"
         process = server.start(draft, "--bind_ip", path, "--unixSocketPrefix", private)
         try:
-            client = _client(f"mongodb://{quote(path, safe='')}/?directConnection=true")
-            await _until_up(server, process, client)
-            await client.admin.command(
-                "replSetInitiate", {"_id": REPLICA_SET, "members": [{"_id": 0, "host": path}]}
-            )
-            await _until_primary(server, process, client)
-            password = (secrets / f"{ADMINISTRATOR}.password").read_text()
-            await client.admin.command("createUser", ADMINISTRATOR, pwd=password, roles=["root"])
-            await client.close()
-            client = _client(
-                f"mongodb://{ADMINISTRATOR}:{password}@{quote(path, safe='')}/?directConnection=true"
-            )
-            for user in users:
-                await _make_user(client, user, (secrets / f"{user.name}.password").read_text())
-            await client.close()
+            where, password = quote(path, safe=""), (secrets / f"{ADMINISTRATOR}.password").read_text()
+            async with _client(f"mongodb://{where}/?directConnection=true") as client:
+                await _until_up(server, process, client)
+                await client.admin.command(
+                    "replSetInitiate", {"_id": REPLICA_SET, "members": [{"_id": 0, "host": path}]}
+                )
+                await _until_primary(server, process, client)
+                await client.admin.command("createUser", ADMINISTRATOR, pwd=password, roles=["root"])
+            administrator = f"mongodb://{ADMINISTRATOR}:{password}@{where}/?directConnection=true"
+            async with _client(administrator) as client:
+                for user in users:
+                    await _make_user(client, user, (secrets / f"{user.name}.password").read_text())
         finally:
             await _stop(process)
     draft.rename(server.folder / "data")
