@@ -13,6 +13,7 @@ from jazzaam.errors import JazzaamError
 from jazzaam.features import SYSTEM_COLLECTIONS, TENANT_COLLECTIONS
 from jazzaam.main import create_app
 from jazzaam.tenancy.collections import CollectionSpec
+from jazzaam.tenancy.users import CLUSTER_USERS
 from jazzaam.web.problems import GENERAL
 
 FOLDER = Path(__file__).parent / "reference"
@@ -27,6 +28,7 @@ def pages() -> dict[str, str]:
         "problems.md": problems(),
         "collections.md": collections(),
         "permissions.md": permissions(),
+        "mongodb-users.md": mongodb_users(),
     }
 
 
@@ -34,8 +36,8 @@ def settings() -> str:
     """Document every setting."""
     rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
-        default = field.default
-        shown = "none" if default in (None, "", ()) else f"`{getattr(default, 'value', default)}`"
+        default = field.get_default(call_default_factory=True)
+        shown = "none" if default in (None, "", (), {}) else f"`{getattr(default, 'value', default)}`"
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
     text = "Read once at start from the environment, and from `.env` in the working directory.\n\n"
     return "# Settings\n\n" + text + "\n".join(rows) + "\n"
@@ -102,6 +104,28 @@ def permissions() -> str:
             marks = ("x" if permission in PERMISSIONS[role] else "" for role in Role)
             rows.append(f"| `{permission}` | " + " | ".join(marks) + " |")
     return "# Permissions\n\n" + "\n".join(rows) + "\n"
+
+
+def mongodb_users() -> str:
+    """Document the roles of a cluster's users, as mongosh takes them."""
+    text = (
+        "# MongoDB users\n\nThe embedded MongoDB makes these itself. In a deployment of your own, make "
+        "each role and its user in `admin`, and give their connection strings in `JAZZAAM_MONGODB_URI` "
+        "(*app*), `JAZZAAM_MONGODB_OPERATOR_URI`, `…_RELAY_URI` and `…_WATCHER_URI`. The web process needs "
+        "*app* alone. A dedicated company's own user is made by *operator*.\n\n```js\n"
+    )
+    for user in CLUSTER_USERS:
+        privileges = [
+            {"resource": dict(privilege["resource"]), "actions": list(privilege["actions"])}
+            for privilege in user.privileges
+        ]
+        role = {"createRole": user.name, "privileges": privileges, "roles": []}
+        text += f'db.getSiblingDB("admin").runCommand({json.dumps(role, indent=2)})\n'
+        text += (
+            f'db.getSiblingDB("admin").createUser('
+            f'{{user: "{user.name}", pwd: passwordPrompt(), roles: ["{user.name}"]}})\n\n'
+        )
+    return text + "```\n"
 
 
 def _subclasses(kind: type[JazzaamError]) -> Iterator[type[JazzaamError]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ from jazzaam.jobs import outbox
 from jazzaam.jobs.models import Place
 from jazzaam.logging import configure_logging
 from jazzaam.main import create_app
-from jazzaam.tenancy.credentials import CLUSTER_USERS
+from jazzaam.tenancy.catalog import TENANTS
+from jazzaam.tenancy.users import CLUSTER_USERS, OPERATOR
 from jazzaam.worker import create_runner
 
 PASSWORD = "correct horse battery staple"
@@ -98,7 +99,12 @@ def settings(mongod: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Sett
         _env_file=None,
         data_dir=data,
         mongodb_uri=mongod.uri("jazzaam_app"),
+        mongodb_operator_uri=mongod.uri("jazzaam_operator"),
+        mongodb_relay_uri=mongod.uri("jazzaam_relay"),
+        mongodb_watcher_uri=mongod.uri("jazzaam_watcher"),
         secret_key="a secret of thirty-two bytes or more",
+        encryption_keys="a key of thirty-two bytes or of more",
+        erase_fence_seconds=0.0,
         public_url="http://test",
         signups_per_network=100_000,
         signups_total=100_000,
@@ -155,16 +161,19 @@ def plane(app: FastAPI, application: Application) -> ControlPlane:
 
 
 @pytest.fixture
-def make_company(app: FastAPI, application: Application) -> MakeCompany:
-    """Make a company, or a person without one, as verifying an address does; then sign in."""
+async def make_company(app: FastAPI, application: Application) -> AsyncIterator[MakeCompany]:
+    """Make a company, or a person without one, as verifying an address does; then sign in.
+
+    Their databases go with the test: a mongod has room for so many tables, and refuses more.
+    """
+    made: list[str] = []
 
     async def make(name: str = "Acme", account_type: str = "company") -> Company:
         plane = ControlPlane(application.deployment.system(), application.control)
-        account_id = ObjectId()
-        email = f"{name.lower()}-{account_id}@example.com"
+        email = f"{name.lower()}-{ObjectId()}@example.com"
         registration = Registration(
             email=email,
-            account_id=account_id,
+            account_id=ObjectId(),
             account_type=AccountType(account_type),
             company_name=name,
             password_hash=await application.control.passwords.hash(PASSWORD),
@@ -173,16 +182,27 @@ def make_company(app: FastAPI, application: Application) -> MakeCompany:
             code_ends_at=plane.clock.now(),
             decoy=False,
         )
-        await accounts.establish(plane, registration)
+        account_id, _ = await accounts.establish(plane, registration)
         tokens = await accounts.log_in(plane, email, PASSWORD)
         workspace: Any = None
         if account_type == "company":
+            made.append(str(account_id))
             db = await application.deployment.tenancy.open(str(account_id))
             workspace = workspace_for_operator(db, application.workspaces)
         headers = {"Authorization": f"Bearer {tokens.access_token}"}
         return Company(str(account_id), email, headers, tokens.refresh_token, workspace)
 
-    return make
+    yield make
+    await forget_tenants(application, made)
+
+
+async def forget_tenants(application: Application, tenant_ids: Iterable[str]) -> None:
+    """Drop tenants' databases, and their rows of the catalog."""
+    deployment = application.deployment
+    client = deployment.clusters.client("main", OPERATOR)
+    for tenant_id in tenant_ids:
+        await deployment.system()[TENANTS].delete_many({"_id": tenant_id})
+        await client.drop_database(f"jazzaam_company_{tenant_id}")
 
 
 @pytest.fixture

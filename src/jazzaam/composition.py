@@ -2,38 +2,45 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
+
+from bson import ObjectId
+from pydantic import SecretStr
 
 from jazzaam.clock import Clock, SystemClock
-from jazzaam.config import Settings
+from jazzaam.config import MAIN_CLUSTER, ClusterUris, Settings
 from jazzaam.control.accounts.sessions import Sessions
 from jazzaam.control.passwords import Passwords
 from jazzaam.control.plane import ControlServices
 from jazzaam.crm.workspace import WorkspaceServices
 from jazzaam.embedded.files import kept_secret, private_folder
 from jazzaam.embedded.mongod import Endpoint
+from jazzaam.encryption import Cipher
 from jazzaam.errors import ConfigurationError
 from jazzaam.features import (
     ON_LEADS,
+    REMOVERS,
+    SHAPE,
     SYSTEM_COLLECTIONS,
-    TENANT_COLLECTIONS,
     WATCHED_COLLECTIONS,
     registry,
 )
-from jazzaam.identifiers import OBJECT_ID_PATTERN
+from jazzaam.identifiers import OBJECT_ID_PATTERN, new_id
 from jazzaam.integrations.email import Mailer
 from jazzaam.integrations.email.folder import FolderMailer
 from jazzaam.integrations.email.smtp import SmtpMailer
 from jazzaam.pagination import Cursors
 from jazzaam.signing import Keyring
-from jazzaam.tenancy import schema
-from jazzaam.tenancy.clusters import Clusters, require_fit
-from jazzaam.tenancy.credentials import APP, ClusterUser
-from jazzaam.tenancy.models import Cluster, TenantNaming
-from jazzaam.tenancy.tenancy import Deployment, deploy
-
-CLUSTER: Final = "main"
+from jazzaam.tenancy.client_pool import Overflow, PoolPolicy
+from jazzaam.tenancy.clusters import Cluster, Clusters
+from jazzaam.tenancy.deployment import Bounds, Declared, Deployment, deploy
+from jazzaam.tenancy.encryption_keys import require_keys
+from jazzaam.tenancy.models import TenantNaming
+from jazzaam.tenancy.steps import Observer, log_step
+from jazzaam.tenancy.users import APP, OPERATOR, RELAY, WATCHER, ClusterUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class Application:
     settings: Settings
     deployment: Deployment
     keyring: Keyring
+    cipher: Cipher
     sessions: Sessions
     control: ControlServices
     workspaces: WorkspaceServices
@@ -55,28 +63,26 @@ def compose(
     clock: Clock | None = None,
     passwords: Passwords | None = None,
     event_listeners: Sequence[Any] = (),
+    observe: Observer = log_step,
 ) -> Application:
     """Put the parts together; raises `ConfigurationError` in one line."""
     clock = clock or SystemClock()
-    clusters = Clusters([Cluster(CLUSTER, _mongodb_uri(settings, user))], event_listeners=event_listeners)
-    naming = TenantNaming(
-        prefix=settings.database_prefix,
-        system=settings.system_database,
-        pattern=OBJECT_ID_PATTERN,
-    )
-    deployment = deploy(
-        clusters, naming, tenant_collections=TENANT_COLLECTIONS, watched=WATCHED_COLLECTIONS
-    )
-    keyring, jobs = _keyring(settings), registry()
+    clusters = Clusters(_clusters(settings), user=user, event_listeners=event_listeners)
+    clusters.client(MAIN_CLUSTER)  # finds out at once whether there is one
+    cipher = Cipher(_keyring(settings, settings.encryption_keys, "encryption-key"))
+    deployment = deploy(clusters, _declared(settings), cipher, bounds=_bounds(settings), observe=observe)
+    keyring, jobs = _keyring(settings, settings.secret_key, "secret-key"), registry()
     return Application(
         settings=settings,
         deployment=deployment,
         keyring=keyring,
+        cipher=cipher,
         sessions=Sessions(deployment.system(), deployment.freshness, clock),
         control=ControlServices(
             clock=clock,
             registry=jobs,
             tenancy=deployment.tenancy,
+            provisioner=deployment.provisioner,
             keyring=keyring,
             mailer=_mailer(settings),
             passwords=passwords or Passwords(),
@@ -95,15 +101,13 @@ def compose(
 
 
 async def prepare(application: Application) -> None:
-    """Check the MongoDB deployment, and make the shared database what it is declared to be.
+    """Check the MongoDB clusters and our keys, and make the shared database what it is declared to be.
 
-    Safe to repeat, also by several processes at once. Raises `DeploymentUnfit`.
+    Safe to repeat, also by several processes at once. Raises `ConfigurationError` in one line.
     """
-    clusters, naming = application.deployment.clusters, application.deployment.tenancy.naming
-    for name in clusters.names:
-        await require_fit(clusters.client(name))
-    system = clusters.client(clusters.names[0])[naming.system]
-    await schema.build(system, SYSTEM_COLLECTIONS)
+    deployment, now = application.deployment, application.control.clock.now()
+    await deployment.prepare(now)
+    await require_keys(deployment.system(), application.cipher, now)
 
 
 def embedded_folder(settings: Settings) -> Path:
@@ -111,9 +115,66 @@ def embedded_folder(settings: Settings) -> Path:
     return settings.data_dir / "mongodb"
 
 
-def _mongodb_uri(settings: Settings, user: ClusterUser) -> str:
-    if settings.mongodb_uri is not None:
-        return settings.mongodb_uri.get_secret_value()
+def _declared(settings: Settings) -> Declared:
+    naming = TenantNaming(
+        prefix=settings.database_prefix,
+        system=settings.system_database,
+        pattern=OBJECT_ID_PATTERN,
+    )
+    return Declared(
+        naming=naming,
+        shape=SHAPE,
+        system=SYSTEM_COLLECTIONS,
+        watched=WATCHED_COLLECTIONS,
+        new_id=lambda: str(new_id()),
+        owner_of=ObjectId,
+        removers=REMOVERS,
+    )
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        pool=PoolPolicy(
+            size=settings.client_pool_size,
+            idle_for=timedelta(seconds=settings.client_pool_idle_seconds),
+            sweep_every=timedelta(seconds=settings.client_pool_sweep_seconds),
+            overflow=Overflow(settings.client_pool_overflow),
+            wait_for=timedelta(seconds=settings.client_pool_wait_seconds),
+        ),
+        catalog_size=settings.catalog_size,
+        table_limit=settings.table_limit,
+        erase_fence=timedelta(seconds=settings.erase_fence_seconds),
+    )
+
+
+def _clusters(settings: Settings) -> list[Cluster]:
+    """List the clusters; the first holds the shared database."""
+    if settings.mongodb_uri is None:
+        main = partial(_embedded_uri, settings)
+    else:
+        uris = ClusterUris(
+            app=settings.mongodb_uri,
+            operator=settings.mongodb_operator_uri,
+            relay=settings.mongodb_relay_uri,
+            watcher=settings.mongodb_watcher_uri,
+        )
+        main = partial(_uri, uris)
+    others = [Cluster(name, partial(_uri, uris)) for name, uris in settings.clusters.items()]
+    return [Cluster(MAIN_CLUSTER, main), *others]
+
+
+def _uri(uris: ClusterUris, user: ClusterUser) -> str:
+    """Give the connection string of a user; one that has none of its own shares *app*'s."""
+    own = {
+        APP.name: uris.app,
+        OPERATOR.name: uris.operator,
+        RELAY.name: uris.relay,
+        WATCHER.name: uris.watcher,
+    }
+    return (own[user.name] or uris.app).get_secret_value()
+
+
+def _embedded_uri(settings: Settings, user: ClusterUser) -> str:
     folder = embedded_folder(settings)
     try:
         port = int((folder / "mongod.port").read_text())
@@ -124,11 +185,12 @@ def _mongodb_uri(settings: Settings, user: ClusterUser) -> str:
         ) from None
 
 
-def _keyring(settings: Settings) -> Keyring:
-    if settings.secret_key:
-        return Keyring([key.get_secret_value() for key in settings.secret_key])
+def _keyring(settings: Settings, configured: Sequence[SecretStr], file: str) -> Keyring:
+    """Take the configured keys, newest first; in development one is made and kept."""
+    if configured:
+        return Keyring([key.get_secret_value() for key in configured])
     secrets = private_folder(private_folder(settings.data_dir) / "secrets")
-    return Keyring([kept_secret(secrets / "secret-key")])
+    return Keyring([kept_secret(secrets / file)])
 
 
 def _mailer(settings: Settings) -> Mailer:

@@ -3,16 +3,25 @@
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from jazzaam.errors import ConfigurationError
 from jazzaam.signing import MINIMUM_SECRET_BYTES
 
 PREFIX: Final = "JAZZAAM_"
+MAIN_CLUSTER: Final = "main"
 
 
 class Environment(StrEnum):
@@ -20,6 +29,17 @@ class Environment(StrEnum):
 
     development = "development"
     production = "production"
+
+
+class ClusterUris(BaseModel):
+    """Connection strings of one MongoDB deployment, one a user; those left out are `app`'s."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    app: SecretStr
+    operator: SecretStr | None = None
+    relay: SecretStr | None = None
+    watcher: SecretStr | None = None
 
 
 class Settings(BaseSettings):
@@ -41,6 +61,66 @@ class Settings(BaseSettings):
         None,
         description="Connection string of a MongoDB replica set or sharded cluster, 6.0 or later. "
         "Without it `jazzaam run` starts one of its own.",
+    )
+    mongodb_operator_uri: SecretStr | None = Field(
+        None,
+        description="The same deployment for the user *operator*, which keeps users and drops databases: "
+        "for the command line and the worker. Default MONGODB_URI. `mongodb-users.md` has each role.",
+    )
+    mongodb_relay_uri: SecretStr | None = Field(
+        None, description="The same for the user *relay*, which notices jobs. Default MONGODB_URI."
+    )
+    mongodb_watcher_uri: SecretStr | None = Field(
+        None, description="The same for the user *watcher*, which hears changes. Default MONGODB_URI."
+    )
+    clusters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")], ClusterUris] = Field(
+        default_factory=dict[str, ClusterUris],
+        description="Further MongoDB deployments for companies, as JSON: "
+        '`{"eu-2": {"app": "mongodb://…", "operator": "…", "relay": "…", "watcher": "…"}}`; all but `app` '
+        "may be left out. The first, of MONGODB_URI, is named `main` and holds the shared database.",
+    )
+    table_limit: int | None = Field(
+        None,
+        ge=100,
+        description="Tables (collections and indexes) a mongod may hold; default: what its descriptors "
+        "allow, less a quarter.",
+    )
+    ready_tenants: int = Field(
+        3,
+        ge=0,
+        le=100,
+        description="Companies' databases kept ready for sign-ups; 0 builds each when asked.",
+    )
+    grace_days: float = Field(
+        30.0, ge=0, description="How long a deleted company can be restored before it is erased, in days."
+    )
+    erase_fence_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="What passes between closing a company for good and removing it, for work that was "
+        "begun before, in seconds.",
+    )
+    care_seconds: float = Field(
+        30.0, gt=0, description="How often a worker looks after tenants: ready ones, repairs, erasures."
+    )
+    client_pool_size: int = Field(
+        50, ge=1, le=5000, description="Clients of dedicated companies that a process holds open at most."
+    )
+    client_pool_idle_seconds: float = Field(
+        300.0, gt=0, description="When an idle client of a dedicated company is closed, in seconds."
+    )
+    client_pool_sweep_seconds: float = Field(
+        60.0, gt=0, description="How often idle clients are looked for, in seconds."
+    )
+    client_pool_overflow: Literal["wait", "refuse"] = Field(
+        "wait",
+        description="When every client is in use: `wait` for one, or `refuse` at once (a 503).",
+    )
+    client_pool_wait_seconds: float = Field(
+        10.0, gt=0, description="How long a request waits for a client of a dedicated company, in seconds."
+    )
+    catalog_size: int = Field(
+        20_000, ge=100, description="Companies a process remembers at most, about 3 kB each."
     )
     mongod: Path | None = Field(
         None, description="The mongod to embed; else the one on PATH, else the wheel's."
@@ -65,6 +145,12 @@ class Settings(BaseSettings):
         (),
         description="Secrets that sign tokens and cursors, separated by commas, at least 32 bytes each. "
         "The first signs, all verify. In development one is made and kept in DATA_DIR.",
+    )
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Secrets that encrypt what is stored encrypted (MongoDB passwords of dedicated "
+        "companies), separated by commas, at least 32 bytes each. The first encrypts, all decrypt; see "
+        "`jazzaam keys`. In development one is made and kept in DATA_DIR.",
     )
     smtp_url: SecretStr | None = Field(
         None,
@@ -92,12 +178,12 @@ class Settings(BaseSettings):
         description="Logs as JSON lines; always so in production.",
     )
 
-    @field_validator("secret_key", mode="before")
+    @field_validator("secret_key", "encryption_keys", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
-    @field_validator("secret_key")
+    @field_validator("secret_key", "encryption_keys")
     @classmethod
     def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(key.get_secret_value().encode()) < MINIMUM_SECRET_BYTES for key in value):
@@ -124,9 +210,13 @@ class Settings(BaseSettings):
     def _fit_for_production(self) -> Self:
         if self.system_database.startswith(self.database_prefix):
             raise ValueError("SYSTEM_DATABASE begins with DATABASE_PREFIX: it could be a company's")
+        if MAIN_CLUSTER in self.clusters:
+            raise ValueError(f"CLUSTERS: {MAIN_CLUSTER!r} is the name of MONGODB_URI's own")
         if self.environment is Environment.production:
             if not self.secret_key:
                 raise ValueError("SECRET_KEY is needed in production")
+            if not self.encryption_keys:
+                raise ValueError("ENCRYPTION_KEYS is needed in production")
             if self.forms_url == self.public_url:
                 raise ValueError("FORMS_URL must be another origin than PUBLIC_URL in production")
         return self

@@ -1,11 +1,12 @@
 """What a package contributes to the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jazzaam.jobs.registry import Job
 from jazzaam.tenancy.collections import CollectionSpec
+from jazzaam.tenancy.erasure import Remover
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -16,7 +17,8 @@ class Feature:
     """A package's part in routes, collections and jobs; `jazzaam.features` lists them all.
 
     `pages` are routes outside `/api/v1`, read by people. `system_collections` stand in the shared
-    database, `collections` in every company's.
+    database, `collections` in every company's. `removers` say how a company's rows of a shared collection
+    go with it, where deleting them would be wrong.
     """
 
     name: str
@@ -24,4 +26,5 @@ class Feature:
     pages: "APIRouter | None" = None
     collections: Sequence[CollectionSpec] = field(default_factory=tuple[CollectionSpec, ...])
     system_collections: Sequence[CollectionSpec] = field(default_factory=tuple[CollectionSpec, ...])
+    removers: Mapping[str, Remover] = field(default_factory=dict[str, Remover])
     jobs: Sequence[Job] = field(default_factory=tuple[Job, ...])

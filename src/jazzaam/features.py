@@ -1,5 +1,6 @@
 """THE list of features: routes, collections, jobs, docs and isolation tests all read it."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from jazzaam.control.accounts.feature import FEATURE as ACCOUNTS
@@ -23,9 +24,14 @@ from jazzaam.crm.records import RECORDS
 from jazzaam.feature import Feature
 from jazzaam.jobs.models import JOBS
 from jazzaam.jobs.registry import Registry
+from jazzaam.migrations import MIGRATIONS
 from jazzaam.tenancy.catalog import PUBLIC_KEYS, TENANTS
 from jazzaam.tenancy.collections import CollectionSpec
+from jazzaam.tenancy.encryption_keys import ENCRYPTION_KEYS
+from jazzaam.tenancy.erasure import ERASURES, Remover
 from jazzaam.tenancy.freshness import HEARTBEATS
+from jazzaam.tenancy.migration import RELEASES
+from jazzaam.tenancy.schema import Shape
 
 FEATURES: Final[tuple[Feature, ...]] = (
     ACCOUNTS,
@@ -59,9 +65,20 @@ SYSTEM_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
     TENANTS,
     PUBLIC_KEYS,
     HEARTBEATS,
+    RELEASES,
+    ERASURES,
+    ENCRYPTION_KEYS,
     JOBS,
 )
 """What the shared database holds."""
+
+SHAPE: Final = Shape(TENANT_COLLECTIONS, MIGRATIONS)
+"""What every company's database is declared to be."""
+
+REMOVERS: Final[Mapping[str, Remover]] = {
+    name: remover for feature in FEATURES for name, remover in feature.removers.items()
+}
+"""How rows of the shared database go with their company, where deleting them would be wrong."""
 
 WATCHED_COLLECTIONS: Final[tuple[str, ...]] = (
     "tenants",

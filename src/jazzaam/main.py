@@ -26,9 +26,8 @@ def create_app(application: Application) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with application.deployment.freshness.listening():
+        async with application.deployment.running():
             yield
-        await application.deployment.clusters.close()
 
     settings = application.settings
     app = create_http_app(

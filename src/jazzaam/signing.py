@@ -36,7 +36,8 @@ class Keyring:
         if not encoded or any(len(secret) < MINIMUM_SECRET_BYTES for secret in encoded):
             raise ValueError(f"a secret has at least {MINIMUM_SECRET_BYTES} bytes")
         self._secrets = {_key_id(secret): secret for secret in encoded}
-        self.current_id: str = _key_id(encoded[0]).hex()
+        self.ids: list[str] = [key_id.hex() for key_id in self._secrets]
+        self.current_id: str = self.ids[0]
 
     def key(self, purpose: str, key_id: str | None = None) -> bytes:
         """Give the 32-byte key for `purpose`; raises `BadSignature` for an unknown key id."""

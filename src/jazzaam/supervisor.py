@@ -23,7 +23,7 @@ from jazzaam.embedded.lifeline import LIFELINE_VARIABLE, die_with_parent
 from jazzaam.embedded.mongod import running_mongod
 from jazzaam.errors import ConfigurationError
 from jazzaam.logging import get_logger
-from jazzaam.tenancy.credentials import CLUSTER_USERS
+from jazzaam.tenancy.users import CLUSTER_USERS
 
 log = get_logger(__name__)
 

@@ -12,6 +12,7 @@ from jazzaam.jobs.models import Place
 from jazzaam.jobs.relay import Relay
 from jazzaam.jobs.runner import JobContext, Runner
 from jazzaam.logging import configure_logging, get_logger
+from jazzaam.tasks import end_tasks
 
 log = get_logger(__name__)
 
@@ -43,6 +44,22 @@ def create_relay(application: Application) -> Relay:
     )
 
 
+async def care_for_tenants(application: Application) -> None:
+    """Keep tenants ready, repair what crashes left, erase what is due; never ends."""
+    care, settings = application.deployment.care, application.settings
+    while True:
+        now = application.control.clock.now()
+        try:
+            await care.keep_ready(settings.ready_tenants, now)
+            async for mended in care.erase_due(now):
+                log.info("care.erased", about=mended.about, what=mended.what)
+            async for mended in care.repair(now):
+                log.warning("care.mended", about=mended.about, what=mended.what)
+        except Exception as error:  # noqa: BLE001 - one bad round stops no other
+            log.warning("care.round_failed", error=type(error).__name__)
+        await asyncio.sleep(settings.care_seconds)
+
+
 async def work(settings: Settings) -> None:
     """Run jobs until SIGTERM or SIGINT, then finish those that are running.
 
@@ -56,7 +73,10 @@ async def work(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     log.info("worker.started")
-    async with application.deployment.freshness.listening():
-        await create_relay(application).run(stop=stop)
-    await application.deployment.clusters.close()
+    async with application.deployment.running():
+        caring = asyncio.create_task(care_for_tenants(application))
+        try:
+            await create_relay(application).run(stop=stop)
+        finally:
+            await end_tasks([caring])
     log.info("worker.stopped")

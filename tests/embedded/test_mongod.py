@@ -15,7 +15,7 @@ from tests.processes import alive, listening_tcp, until
 from jazzaam.embedded.errors import CannotStart
 from jazzaam.embedded.find import find_mongod
 from jazzaam.embedded.mongod import ADMINISTRATOR, running_mongod
-from jazzaam.tenancy.credentials import APP, CLUSTER_USERS, OPERATOR
+from jazzaam.tenancy.users import ANYWHERE, APP, CLUSTER_USERS, OPERATOR, ClusterUser
 
 
 @pytest.fixture
@@ -36,6 +36,23 @@ async def test_it_starts_stops_and_keeps_what_was_written(folder):
             await client.kept.rows.insert_one({"number": number})
             assert (await client.admin.command("hello"))["setName"] == "jazzaam"
         assert not alive(process.pid)
+
+
+async def test_data_of_an_earlier_release_gets_the_users_and_roles_of_this_one(folder):
+    less = ClusterUser(APP.name, ({"resource": ANYWHERE, "actions": ("find",)},))
+    async with (
+        running_mongod(find_mongod().path, folder, [less]) as (endpoint, _),
+        AsyncMongoClient(endpoint.uri(APP.name)) as client,
+    ):
+        with pytest.raises(OperationFailure):
+            await client.kept.rows.insert_one({})
+
+    async with start(folder) as (endpoint, _):
+        for user in CLUSTER_USERS:
+            async with AsyncMongoClient(endpoint.uri(user.name)) as client:
+                await client.kept.jobs.find_one({})
+        async with AsyncMongoClient(endpoint.uri(APP.name)) as client:
+            await client.kept.rows.insert_one({})
 
 
 async def test_a_killed_mongod_starts_again_on_its_data(folder):
@@ -70,27 +87,27 @@ async def test_a_port_that_is_taken_is_given_up_for_another(folder):
 
 class TestOtherUsersOfTheMachine:
     async def test_until_it_has_its_administrator_nobody_can_reach_it(self, folder):
-        seen = []
+        seen, over = [], threading.Event()
 
-        class Spy:
-            name = "jazzaam_spy"
+        def watch():
+            """Look, as often as we can, at what the first mongod listens on."""
+            while not over.is_set():
+                for entry in Path("/proc").iterdir():
+                    command = cmdline(entry) if entry.name.isdigit() else b""
+                    if b"data.new" in command and str(folder).encode() in command:
+                        seen.append(listening_tcp(int(entry.name)))
 
-            @property
-            def privileges(self):
-                """Asked for while the users are made: look at what the first mongod listens on."""
-                pids = [
-                    int(entry.name)
-                    for entry in Path("/proc").iterdir()
-                    if entry.name.isdigit() and b"data.new" in cmdline(entry)
-                ]
-                pids = [pid for pid in pids if str(folder).encode() in cmdline(Path(f"/proc/{pid}"))]
-                seen.append([listening_tcp(pid) for pid in pids])
-                return ()
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            async with start(folder):
+                pass
+        finally:
+            over.set()
+            watcher.join()
 
-        async with running_mongod(find_mongod().path, folder, [Spy()]):
-            pass
-
-        assert seen == [[[]]]
+        assert seen
+        assert all(listens_on == [] for listens_on in seen)
 
     async def test_nobody_makes_a_root_without_a_password(self, folder):
         async with start(folder) as (endpoint, process):

@@ -19,6 +19,7 @@ from jazzaam.errors import Forbidden
 from jazzaam.jobs.models import JOBS, Place
 from jazzaam.tenancy.catalog import PUBLIC_KEYS, TENANTS
 from jazzaam.tenancy.errors import TenantNotFound, TenantSuspended
+from jazzaam.web.at_end import begin
 from jazzaam.worker import create_runner
 
 PROFILE = {"linkedinUrl": "https://www.linkedin.com/in/somebody"}
@@ -97,6 +98,7 @@ class TestPublicKey:
     async def test_a_visitor_may_submit_and_nothing_else(self, client, acme, form, app):
 
         scope = {"type": "http", "app": app, "method": "GET", "headers": [], "path": "/"}
+        begin(scope)
         workspace, _ = await open_for_visitor(Request(scope), form["accessToken"])
 
         with pytest.raises(Forbidden):

@@ -2,12 +2,11 @@ import asyncio
 import dataclasses
 
 import pytest
-from bson import ObjectId
 
 from jazzaam.features import TENANT_COLLECTIONS
 from jazzaam.tenancy import schema
-from jazzaam.tenancy.catalog import TENANTS, PublicKey
-from jazzaam.tenancy.errors import TenantExists, TenantNotFound, TenantNotReady
+from jazzaam.tenancy.catalog import PublicKey
+from jazzaam.tenancy.errors import TenantNotFound
 
 
 @pytest.fixture
@@ -18,45 +17,6 @@ def tenancy(app, application):
 @pytest.fixture
 def now(application):
     return application.control.clock.now()
-
-
-async def test_the_catalogs_row_comes_before_the_database(tenancy, application, now, monkeypatch):
-    tenant_id, seen = str(ObjectId()), []
-    build = schema.build
-
-    async def look_and_build(database, collections):
-        row = await application.deployment.system()[TENANTS].find_one({"_id": tenant_id}, {"status": 1})
-        seen.append((row["status"], await database.list_collection_names()))
-        await build(database, collections)
-
-    monkeypatch.setattr(schema, "build", look_and_build)
-    tenant = await tenancy.create(tenant_id, at=now)
-
-    assert seen == [("provisioning", [])]
-    assert tenant.status == "active"
-
-
-async def test_a_tenant_that_was_left_half_made_is_closed_and_can_be_finished(tenancy, now, monkeypatch):
-    tenant_id = str(ObjectId())
-
-    async def crash(_database, _collections):
-        raise RuntimeError
-
-    with monkeypatch.context() as broken:
-        broken.setattr(schema, "build", crash)
-        with pytest.raises(RuntimeError):
-            await tenancy.create(tenant_id, at=now)
-    with pytest.raises(TenantNotReady):
-        await tenancy.open(tenant_id)
-
-    await tenancy.create(tenant_id, at=now)
-
-    assert (await tenancy.open(tenant_id)).tenant.id == tenant_id
-
-
-async def test_a_tenant_is_made_once(tenancy, now, acme):
-    with pytest.raises(TenantExists):
-        await tenancy.create(acme.id, at=now)
 
 
 async def test_an_unknown_tenant_is_not_found(tenancy):

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from jazzaam.config import Settings, read_settings, unknown_variables
-from jazzaam.logging import configure_logging, get_logger
+from jazzaam.cli import tenants
+from jazzaam.cli.settings import settings_of
 
 cli = typer.Typer(
     name="jazzaam",
@@ -19,16 +19,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-tenants = typer.Typer(help="Companies and their databases.", no_args_is_help=True)
-cli.add_typer(tenants, name="tenants")
-
-
-def _settings() -> Settings:
-    settings = read_settings()
-    configure_logging(json=settings.log_json or settings.production)
-    for name in unknown_variables():
-        get_logger(__name__).warning("settings.unknown_variable", name=name)
-    return settings
+cli.add_typer(tenants.app, name="tenants")
 
 
 @cli.command()
@@ -39,7 +30,7 @@ def run(
     from jazzaam.supervisor import supervise
 
     after_start = [["demo"]] if demo else []
-    asyncio.run(supervise(_settings(), after_start=after_start))
+    asyncio.run(supervise(settings_of(), after_start=after_start))
 
 
 @cli.command()
@@ -49,7 +40,7 @@ def serve() -> None:
 
     from jazzaam.main import serve as serve_http
 
-    uvloop.run(serve_http(_settings()))
+    uvloop.run(serve_http(settings_of()))
 
 
 @cli.command()
@@ -59,7 +50,7 @@ def worker() -> None:
 
     from jazzaam.worker import work
 
-    uvloop.run(work(_settings()))
+    uvloop.run(work(settings_of()))
 
 
 @cli.command()
@@ -67,7 +58,7 @@ def demo() -> None:
     """Make two demo companies with 200 leads each, and say where to look; safe to repeat."""
     from jazzaam.cli.demo import make_demo
 
-    for line in asyncio.run(make_demo(_settings())):
+    for line in asyncio.run(make_demo(settings_of())):
         print(line)
 
 
@@ -76,17 +67,8 @@ def doctor() -> None:
     """Say what the MongoDB deployment lacks; exit status 1 when something does."""
     from jazzaam.cli.doctor import examine
 
-    findings = asyncio.run(examine(_settings()))
+    findings = asyncio.run(examine(settings_of()))
     for finding in findings:
         print(f"{'ok   ' if finding.good else 'LACKS'}  {finding.name}: {finding.says}")
     if not all(finding.good for finding in findings):
         raise typer.Exit(1)
-
-
-@tenants.command("list")
-def tenants_list() -> None:
-    """List every company's id, state and database."""
-    from jazzaam.cli.tenants import list_tenants
-
-    for tenant in asyncio.run(list_tenants(_settings())):
-        print(f"{tenant.id}  {tenant.status:<12}  {tenant.cluster}  {tenant.database}")

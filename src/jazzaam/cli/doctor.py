@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from jazzaam.composition import CLUSTER, compose
-from jazzaam.config import Settings
+from jazzaam.composition import compose
+from jazzaam.config import MAIN_CLUSTER, Settings
 from jazzaam.tenancy.clusters import OLDEST_SERVER, plain
-from jazzaam.tenancy.credentials import OPERATOR
+from jazzaam.tenancy.users import OPERATOR
 
 Client = AsyncMongoClient[dict[str, Any]]
 
@@ -26,7 +26,7 @@ class Finding(NamedTuple):
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything; one that fails does not stop the rest, but no connection does."""
     application = compose(settings, user=OPERATOR)
-    client = application.deployment.clusters.client(CLUSTER)
+    client = application.deployment.clusters.client(MAIN_CLUSTER)
     scratch = f"{settings.database_prefix}doctor_{secrets.token_hex(4)}"
     try:
         reached = await _look("connection", lambda: _connection(client))
@@ -43,7 +43,7 @@ async def examine(settings: Settings) -> list[Finding]:
             findings.append(await _look(name, look))
         return findings
     finally:
-        await application.deployment.clusters.close()
+        await application.deployment.close()
 
 
 async def _look(name: str, look: Callable[[], Awaitable[str]]) -> Finding:

@@ -1,16 +1,113 @@
-"""`jazzaam tenants`: what an operator asks of the catalog."""
+"""`jazzaam tenants`: companies and their databases, for the operator."""
+# ruff: noqa: PLC0415 - each command imports what it needs when it runs
 
-from jazzaam.composition import compose, prepare
-from jazzaam.config import Settings
-from jazzaam.tenancy.credentials import OPERATOR
-from jazzaam.tenancy.models import Tenant
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from jazzaam.cli.settings import settings_of
+
+app = typer.Typer(help="Companies and their databases.", no_args_is_help=True)
+
+Id = Annotated[str, typer.Argument(metavar="ID", help="The company's id, 24 hex digits.")]
+Grace = Annotated[
+    float, typer.Option(help="Seconds the old MongoDB user stays, for work that was begun with it.")
+]
 
 
-async def list_tenants(settings: Settings) -> list[Tenant]:
-    """List every tenant, in any state."""
-    application = compose(settings, user=OPERATOR)
-    try:
-        await prepare(application)
-        return await application.deployment.tenancy.catalog.tenants(status=None)
-    finally:
-        await application.deployment.clusters.close()
+class TierName(StrEnum):
+    """The two tiers."""
+
+    shared = "shared"
+    dedicated = "dedicated"
+
+
+@app.command("list")
+def list_() -> None:
+    """List every company's id, state, tier, cluster and database."""
+    from jazzaam.cli import operation
+
+    operation.operate(settings_of(), lambda application: operation.list_tenants(application, print))
+
+
+@app.command()
+def set_tier(tenant_id: Id, tier: TierName, grace: Grace = 60) -> None:
+    """Give a company a MongoDB user of its own (dedicated), or take it away (shared)."""
+    from jazzaam.cli import operation
+    from jazzaam.tenancy.models import Tier
+
+    operation.operate(
+        settings_of(),
+        lambda application: operation.set_tier(
+            application, tenant_id, Tier(tier), timedelta(seconds=grace), print
+        ),
+    )
+
+
+@app.command()
+def rotate_credentials(tenant_id: Id, grace: Grace = 60) -> None:
+    """Give a dedicated company a new MongoDB user and password."""
+    from jazzaam.cli import operation
+
+    operation.operate(
+        settings_of(),
+        lambda application: operation.rotate_credentials(
+            application, tenant_id, timedelta(seconds=grace), print
+        ),
+    )
+
+
+@app.command()
+def suspend(tenant_id: Id) -> None:
+    """Close a company: within a second nobody gets in, and its jobs wait."""
+    from jazzaam.cli import operation
+
+    operation.operate(settings_of(), lambda application: operation.suspend(application, tenant_id, print))
+
+
+@app.command()
+def resume(tenant_id: Id) -> None:
+    """Open a suspended company again."""
+    from jazzaam.cli import operation
+
+    operation.operate(settings_of(), lambda application: operation.resume(application, tenant_id, print))
+
+
+@app.command()
+def delete(
+    tenant_id: Id,
+    grace_days: Annotated[
+        float | None, typer.Option(min=0, help="Days until it is erased; 0 erases it now.")
+    ] = None,
+) -> None:
+    """Suspend a company, and erase it when its grace period is over."""
+    from jazzaam.cli import operation
+
+    settings = settings_of()
+    grace = timedelta(days=settings.grace_days if grace_days is None else grace_days)
+    operation.operate(settings, lambda application: operation.delete(application, tenant_id, grace, print))
+
+
+@app.command()
+def receipt(tenant_id: Id) -> None:
+    """Say what was removed of an erased company."""
+    from jazzaam.cli import operation
+
+    operation.operate(settings_of(), lambda application: operation.receipt(application, tenant_id, print))
+
+
+@app.command()
+def repair(
+    stale_minutes: Annotated[
+        float, typer.Option(min=0, help="What was begun this long ago is taken for the rest of a crash.")
+    ] = 10,
+) -> None:
+    """Finish or undo what crashes left."""
+    from jazzaam.cli import operation
+
+    operation.operate(
+        settings_of(),
+        lambda application: operation.repair(application, timedelta(minutes=stale_minutes), print),
+    )

@@ -10,6 +10,7 @@ from jazzaam.jobs.publishing import Publishing
 from jazzaam.jobs.registry import Registry
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.tenancy.provisioning import Provisioner
 from jazzaam.tenancy.tenancy import Tenancy
 
 
@@ -20,6 +21,7 @@ class ControlServices:
     clock: Clock
     registry: Registry
     tenancy: Tenancy
+    provisioner: Provisioner
     keyring: Keyring
     mailer: Mailer
     passwords: Passwords

@@ -18,6 +18,7 @@ from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.errors import TenantNotFound, TenantSuspended
 from jazzaam.tenancy.tenancy import Tenancy
+from jazzaam.web.at_end import at_end
 
 
 class NoSuchForm(NotFound):
@@ -31,6 +32,7 @@ async def open_workspace(request: Request) -> Workspace:
     tenancy: Tenancy = request.app.state.deployment.tenancy
     structlog.contextvars.bind_contextvars(tenant=member.tenant_id)
     db = await tenancy.open(member.tenant_id)
+    at_end(request, db.release)
     return _workspace(request, db, member, request_body)
 
 
@@ -50,6 +52,7 @@ async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspa
         db = await tenancy.open(named.tenant_id)
     except (TenantNotFound, TenantSuspended):
         raise NoSuchForm from None
+    at_end(request, db.release)
     actor = Actor(ActorKind.public_key, named.resource_id)
     member = Member(actor, named.tenant_id, frozenset({Permission.forms_submit}))
     return _workspace(request, db, member, request_body), named

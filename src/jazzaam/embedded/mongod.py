@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import quote
 
 from pymongo import AsyncMongoClient
@@ -28,6 +28,7 @@ from jazzaam.embedded.diagnosis import explain, lacks_space
 from jazzaam.embedded.errors import CannotStart
 from jazzaam.embedded.files import kept_secret, private_folder
 from jazzaam.embedded.lifeline import die_with_parent
+from jazzaam.embedded.users import User, bring_users
 
 REPLICA_SET: Final = "jazzaam"
 ADMINISTRATOR: Final = "jazzaam_root"
@@ -46,20 +47,6 @@ _OPTIONS: Final = (
     "--wiredTigerEngineConfigString",
     "file_manager=(close_idle_time=3,close_scan_interval=1,close_handle_minimum=100)",
 )  # fmt: skip
-
-
-class User(Protocol):
-    """A user to be made, with a role of its own that holds the privileges."""
-
-    @property
-    def name(self) -> str:
-        """Its name, and its role's."""
-        ...
-
-    @property
-    def privileges(self) -> Sequence[Any]:
-        """What the role may do, as `createRole` takes it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +84,8 @@ async def running_mongod(
     kept_secret(secrets / "mongod.key", 500)
     server = _Server(binary, folder, die_with_us=die_with_us)
     if not (folder / "data").is_dir():
-        await _initialise(server, users, secrets)
-    process, port = await _start_on_loopback(server, folder, secrets)
+        await _initialise(server, secrets)
+    process, port = await _start_on_loopback(server, folder, users)
     try:
         yield Endpoint(port, secrets), process
     finally:
@@ -142,8 +129,8 @@ class _Server:
             raise CannotStart(f"The embedded MongoDB ended: {reason}.")
 
 
-async def _initialise(server: _Server, users: Sequence[User], secrets: Path) -> None:
-    """Make a data folder with its replica set and users; it gets its name only when complete."""
+async def _initialise(server: _Server, secrets: Path) -> None:
+    """Make a data folder with its replica set and administrator; it gets its name only when complete."""
     draft = server.folder / "data.new"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700)
@@ -159,23 +146,13 @@ async def _initialise(server: _Server, users: Sequence[User], secrets: Path) -> 
                 )
                 await _until_primary(server, process, client)
                 await client.admin.command("createUser", ADMINISTRATOR, pwd=password, roles=["root"])
-            administrator = f"mongodb://{ADMINISTRATOR}:{password}@{where}/?directConnection=true"
-            async with _client(administrator) as client:
-                for user in users:
-                    await _make_user(client, user, (secrets / f"{user.name}.password").read_text())
         finally:
             await _stop(process)
     draft.rename(server.folder / "data")
 
 
-async def _make_user(client: AsyncMongoClient[dict[str, Any]], user: User, password: str) -> None:
-    privileges = [dict(privilege, actions=list(privilege["actions"])) for privilege in user.privileges]
-    await client.admin.command("createRole", user.name, privileges=privileges, roles=[])
-    await client.admin.command("createUser", user.name, pwd=password, roles=[user.name])
-
-
 async def _start_on_loopback(
-    server: _Server, folder: Path, secrets: Path
+    server: _Server, folder: Path, users: Sequence[User]
 ) -> tuple["subprocess.Popen[bytes]", int]:
     """Start on the port of last time, or on a free one that the replica set is then told of."""
     remembered = folder / "mongod.port"
@@ -189,7 +166,7 @@ async def _start_on_loopback(
             "--setParameter", "enableLocalhostAuthBypass=false",
         )  # fmt: skip
         try:
-            await _until_serving(server, process, port, secrets)
+            await _until_serving(server, process, Endpoint(port, folder / "secrets"), users)
         except BaseException as error:
             await _stop(process)
             if isinstance(error, CannotStart) and "port is taken" in error.detail:
@@ -201,15 +178,13 @@ async def _start_on_loopback(
 
 
 async def _until_serving(
-    server: _Server, process: "subprocess.Popen[bytes]", port: int, secrets: Path
+    server: _Server, process: "subprocess.Popen[bytes]", endpoint: Endpoint, users: Sequence[User]
 ) -> None:
-    client = _client(Endpoint(port, secrets).uri(ADMINISTRATOR))
-    try:
+    async with _client(endpoint.uri(ADMINISTRATOR)) as client:
         await _until_up(server, process, client)
-        await _tell_port(server, client, port)
+        await _tell_port(server, client, endpoint.port)
         await _until_primary(server, process, client)
-    finally:
-        await client.close()
+        await bring_users(client, users, endpoint.secrets)
 
 
 async def _tell_port(server: _Server, client: AsyncMongoClient[dict[str, Any]], port: int) -> None:

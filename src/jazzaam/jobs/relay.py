@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from typing import Any
 
 from jazzaam.clock import Clock
 from jazzaam.jobs import outbox
@@ -16,6 +15,8 @@ from jazzaam.tenancy.database import SystemDatabase, TenantDatabase
 from jazzaam.tenancy.errors import TenantNotFound
 from jazzaam.tenancy.models import TenantNaming
 from jazzaam.tenancy.tenancy import Tenancy
+from jazzaam.tenancy.users import RELAY
+from jazzaam.tenancy.watching import Change, inserts
 
 log = get_logger(__name__)
 
@@ -88,7 +89,7 @@ class Relay:
         async def visit(db: TenantDatabase) -> list[Place]:
             return [Place(db.tenant.id, job_id) for job_id in await outbox.due(db, now, batch)]
 
-        async for outcome in self._tenancy.each(visit):
+        async for outcome in self._tenancy.each(visit, user=RELAY):
             if outcome.error is not None:
                 log.warning(
                     "relay.tenant_skipped",
@@ -100,30 +101,23 @@ class Relay:
 
     async def _follow(self, cluster: str) -> None:
         """Hear of each new row; a broken stream is opened again, and the sweep covers the gap."""
-        pipeline = [
-            {"$match": {"ns.coll": JOBS.name, "operationType": "insert"}},
-            {"$project": {"ns": 1, "documentKey": 1}},
-        ]
         while True:
             try:
-                stream = await self._clusters.client(cluster).watch(pipeline, max_await_time_ms=500)
-                async with stream:
-                    async for event in stream:
-                        place = self._place(event, self._tenancy.naming)
-                        if place is not None:
-                            await self._waiting.put(place)
+                async for change in inserts(self._clusters, cluster, JOBS.name):
+                    place = self._place(change, self._tenancy.naming)
+                    if place is not None:
+                        await self._waiting.put(place)
             except Exception as error:  # noqa: BLE001 - the sweep covers the gap
                 log.warning("relay.stream_broken", error=type(error).__name__)
             await asyncio.sleep(0.3)
 
-    def _place(self, event: dict[str, Any], naming: TenantNaming) -> Place | None:
+    def _place(self, change: Change, naming: TenantNaming) -> Place | None:
         """Say where an inserted row is; databases that are not ours are nobody's business."""
-        database, job_id = event["ns"]["db"], event["documentKey"]["_id"]
-        if database == naming.system:
-            return Place(None, job_id)
-        if not database.startswith(naming.prefix):
+        if change.database == naming.system:
+            return Place(None, change.id)
+        if not change.database.startswith(naming.prefix):
             return None
         try:
-            return Place(naming.parse(database.removeprefix(naming.prefix)), job_id)
+            return Place(naming.parse(change.database.removeprefix(naming.prefix)), change.id)
         except TenantNotFound:
             return None

@@ -57,6 +57,12 @@ class Runner:
             context = await self._open_context(place)
         except (TenantNotFound, TenantSuspended, TenantNotReady):
             return  # the row waits with its tenant, or is gone with it
+        try:
+            await self._run_in(context, place)
+        finally:
+            context.db.release()
+
+    async def _run_in(self, context: JobContext, place: Place) -> None:
         claimed = await outbox.claim(context.db, place.job_id, self._clock.now(), self._lease_for)
         if claimed is None:
             return

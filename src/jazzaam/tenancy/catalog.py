@@ -11,10 +11,10 @@ from pymongo.errors import DuplicateKeyError
 
 from jazzaam.logging import get_logger
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
-from jazzaam.tenancy.database import Document, SystemDatabase
+from jazzaam.tenancy.database import Document, Fields, Filter, Sort, SystemDatabase, Update
 from jazzaam.tenancy.errors import TenantExists, TenantNotFound
 from jazzaam.tenancy.freshness import FreshCache, Freshness, Loaded, Source
-from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus
+from jazzaam.tenancy.models import Credential, Tenant, TenantId, TenantStatus
 
 log = get_logger(__name__)
 
@@ -22,20 +22,30 @@ TENANTS: Final = CollectionSpec(
     "tenants",
     indexes=(
         IndexSpec("the fleet, by state", (("status", 1), ("_id", 1))),
-        IndexSpec("who is behind the declared schema", (("schemaFingerprint", 1), ("_id", 1))),
+        IndexSpec("who is behind the declared schema", (("schemaFingerprint", 1), ("status", 1))),
     ),
+    encrypted=("credential.secret",),
 )
+"""One row a tenant. Beside what `Tenant` shows it holds its journal: what was begun and has not ended."""
+
 PUBLIC_KEYS: Final = CollectionSpec(
     "publickeys",
-    indexes=(IndexSpec("a tenant's keys, and those never activated", (("tenantId", 1), ("state", 1))),),
+    indexes=(
+        IndexSpec("a tenant's keys", (("tenantId", 1), ("state", 1))),
+        IndexSpec("those never activated", (("state", 1), ("createdAt", 1))),
+    ),
+    tenant_key="tenantId",
 )
-_TENANT_FIELDS: Final = {
+TENANT_FIELDS: Final = {
     "status": 1,
     "cluster": 1,
     "database": 1,
     "schemaFingerprint": 1,
+    "dataVersion": 1,
     "createdAt": 1,
+    "credential": 1,
 }
+_KEY_FIELDS: Final = {"tenantId": 1, "kind": 1, "resourceId": 1}
 
 
 class KeyState(StrEnum):
@@ -68,8 +78,8 @@ class Catalog:
             raise TenantNotFound
         return tenant
 
-    async def add_tenant(self, tenant: Tenant) -> None:
-        """Write a tenant's row; raises `TenantExists`."""
+    async def add_tenant(self, tenant: Tenant, journal: Filter | None = None) -> None:
+        """Write a tenant's row, with what is begun for it; raises `TenantExists`."""
         try:
             await self._system[TENANTS].insert(
                 {
@@ -78,33 +88,64 @@ class Catalog:
                     "cluster": tenant.cluster,
                     "database": tenant.database,
                     "schemaFingerprint": tenant.schema_fingerprint,
+                    "dataVersion": tenant.data_version,
                     "createdAt": tenant.created_at,
+                    **(journal or {}),
                 }
             )
         except DuplicateKeyError:
             raise TenantExists from None
 
-    async def set_status(
-        self, tenant_id: TenantId, status: TenantStatus, *, only_from: TenantStatus
-    ) -> None:
-        """Move a tenant on; raises `TenantNotFound` unless it is in `only_from`."""
-        if not await self._system[TENANTS].update_one(
-            {"_id": tenant_id, "status": only_from}, {"$set": {"status": status}}
-        ):
-            raise TenantNotFound
+    async def alter(
+        self,
+        expecting: Filter,
+        update: Update,
+        *,
+        within: SystemDatabase | None = None,
+        sort: Sort | None = None,
+    ) -> Tenant | None:
+        """Change one row that is as expected, and give it as it is now; None when there is none.
+
+        With `within` it is part of that handle's running change; `forget` it after the commit.
+        """
+        row = await (within or self._system)[TENANTS].find_one_and_update(
+            expecting, update, TENANT_FIELDS, sort=sort
+        )
+        if row is None:
+            return None
+        self.forget(TenantId(row["_id"]))
+        return tenant_of(row)
+
+    def forget(self, tenant_id: TenantId) -> None:
+        """Read a tenant's row again at its next use."""
         self._tenants.forget(Source(TENANTS.name, tenant_id))
 
-    async def tenants(self, status: TenantStatus | None = TenantStatus.active) -> list[Tenant]:
-        """List tenants by id; `None` means in any state. Not cached; a row nobody can read is left out."""
-        filter_ = {} if status is None else {"status": status}
-        cursor = self._system[TENANTS].find(filter_, _TENANT_FIELDS, sort=[("_id", 1)])
+    async def remove(self, tenant_id: TenantId, *, only_from: TenantStatus) -> bool:
+        """Take a row away that is in `only_from`; safe to repeat."""
+        removed = await self._system[TENANTS].delete_many({"_id": tenant_id, "status": only_from})
+        self.forget(tenant_id)
+        return removed > 0
+
+    async def tenants(self, *statuses: TenantStatus, matching: Filter | None = None) -> list[Tenant]:
+        """List tenants by id, in some of the `statuses` (default: in any) and `matching` a filter.
+
+        Not cached; a row that nobody can read is left out.
+        """
+        filter_: Document = {"status": {"$in": list(statuses)}} if statuses else {}
+        cursor = self._system[TENANTS].find(
+            {**filter_, **(matching or {})}, TENANT_FIELDS, sort=[("_id", 1)]
+        )
         found: list[Tenant] = []
         async for row in cursor:
             try:
-                found.append(_tenant(row))
-            except (KeyError, ValueError):
+                found.append(tenant_of(row))
+            except (KeyError, TypeError, ValueError):
                 log.warning("catalog.row_unreadable", tenant=str(row["_id"]))
         return found
+
+    async def journal(self, tenant_id: TenantId, fields: Fields) -> Document | None:
+        """Read of a tenant's row what `Tenant` does not show."""
+        return await self._system[TENANTS].find_one({"_id": tenant_id}, fields)
 
     async def key(self, key: str) -> PublicKey | None:
         """Find what an active public key names."""
@@ -132,26 +173,38 @@ class Catalog:
         await self._system[PUBLIC_KEYS].delete_many({"_id": key})
         self._keys.forget(Source(PUBLIC_KEYS.name, key))
 
+    async def reserved_keys(self, before: datetime) -> list[tuple[str, PublicKey]]:
+        """List keys that were reserved before a time and never activated."""
+        cursor = self._system[PUBLIC_KEYS].find(
+            {"state": KeyState.reserved, "createdAt": {"$lt": before}}, _KEY_FIELDS
+        )
+        return [(row["_id"], _public_key(row)) async for row in cursor]
+
     async def _load_tenant(self, tenant_id: TenantId) -> Loaded[Tenant] | None:
-        row = await self._system[TENANTS].find_one({"_id": tenant_id}, _TENANT_FIELDS)
-        return Loaded(_tenant(row), [Source(TENANTS.name, tenant_id)]) if row else None
+        row = await self._system[TENANTS].find_one({"_id": tenant_id}, TENANT_FIELDS)
+        return Loaded(tenant_of(row), [Source(TENANTS.name, tenant_id)]) if row else None
 
     async def _load_key(self, key: str) -> Loaded[PublicKey] | None:
         row: dict[str, Any] | None = await self._system[PUBLIC_KEYS].find_one(
-            {"_id": key, "state": KeyState.active}, {"tenantId": 1, "kind": 1, "resourceId": 1}
+            {"_id": key, "state": KeyState.active}, _KEY_FIELDS
         )
-        if row is None:
-            return None
-        named = PublicKey(TenantId(row["tenantId"]), row["kind"], row["resourceId"])
-        return Loaded(named, [Source(PUBLIC_KEYS.name, key)])
+        return Loaded(_public_key(row), [Source(PUBLIC_KEYS.name, key)]) if row else None
 
 
-def _tenant(row: Document) -> Tenant:
+def tenant_of(row: Document) -> Tenant:
+    """Read a row of the catalog; raises `KeyError`, `TypeError` or `ValueError` for one that is none."""
+    credential = row.get("credential")
     return Tenant(
         id=TenantId(row["_id"]),
         status=TenantStatus(row["status"]),
         cluster=row["cluster"],
         database=row["database"],
         schema_fingerprint=row["schemaFingerprint"],
+        data_version=row.get("dataVersion", 0),
         created_at=row["createdAt"],
+        credential=Credential(credential["epoch"], credential["secret"]) if credential else None,
     )
+
+
+def _public_key(row: Document) -> PublicKey:
+    return PublicKey(TenantId(row["tenantId"]), row["kind"], row["resourceId"])

@@ -1,58 +1,96 @@
-"""Named clusters: one client for each, shared by all tenants that live there."""
+"""Named clusters: one client for each and each of our users, shared by all tenants that live there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pymongo import AsyncMongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 
-from jazzaam.tenancy.errors import ClusterUnknown, DeploymentUnfit
-from jazzaam.tenancy.models import Cluster
+from jazzaam.tenancy.errors import ClusterSilent, ClusterUnknown, DeploymentUnfit
+from jazzaam.tenancy.users import APP, ClusterUser
 
 OLDEST_SERVER: Final = (6, 0)
+DEDICATED_CONNECTIONS: Final = 10
+"""Connections a dedicated tenant's client holds at most."""
+CONNECT_SECONDS: Final = 5
+"""How long connecting and choosing a server may take."""
+
+Client = AsyncMongoClient[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A MongoDB deployment by name.
+
+    `uri` gives the connection string for one of our users; it holds credentials and is never logged.
+    """
+
+    name: str
+    uri: Callable[[ClusterUser], str]
 
 
 class Clusters:
     """The clusters of this process. Clients belong to the event loop that first uses them.
 
-    Every wait ends: connecting and choosing a server after 5 seconds, an answer after 30.
+    `user` is who this process is unless it says otherwise. Every wait ends: connecting and choosing a
+    server after 5 seconds, an answer after 30.
     """
 
     def __init__(
         self,
         clusters: Sequence[Cluster],
         *,
+        user: ClusterUser = APP,
         event_listeners: Sequence[Any] = (),
         max_pool_size: int = 100,
     ) -> None:
-        self._clients: dict[str, AsyncMongoClient[dict[str, Any]]] = {
-            cluster.name: AsyncMongoClient(
-                cluster.uri,
-                tz_aware=True,
-                appname="jazzaam",
-                maxPoolSize=max_pool_size,
-                connectTimeoutMS=5_000,
-                serverSelectionTimeoutMS=5_000,
-                waitQueueTimeoutMS=5_000,
-                socketTimeoutMS=30_000,
-                readPreference="primary",
-                w="majority",
-                event_listeners=list(event_listeners),
-            )
-            for cluster in clusters
-        }
+        self._clusters = {cluster.name: cluster for cluster in clusters}
+        self._user = user
+        self._listeners = list(event_listeners)
+        self._max_pool_size = max_pool_size
+        self._clients: dict[tuple[str, str], Client] = {}
 
     @property
     def names(self) -> list[str]:
-        """Name the clusters, the first being where new tenants go."""
-        return list(self._clients)
+        """Name the clusters; the shared database is on the first."""
+        return list(self._clusters)
 
-    def client(self, name: str) -> AsyncMongoClient[dict[str, Any]]:
+    def client(self, name: str, user: ClusterUser | None = None) -> Client:
         """Give a cluster's client; raises `ClusterUnknown`."""
+        user = user or self._user
+        client = self._clients.get((name, user.name))
+        if client is None:
+            client = self._connect(name, user, self._max_pool_size, {})
+            self._clients[name, user.name] = client
+        return client
+
+    def connect_as(self, name: str, username: str, password: str) -> Client:
+        """Make a client with another user's credentials; it is the caller's to close."""
+        own = {"username": username, "password": password}
+        return self._connect(name, self._user, DEDICATED_CONNECTIONS, own)
+
+    def _connect(
+        self, name: str, user: ClusterUser, connections: int, credentials: Mapping[str, Any]
+    ) -> Client:
         try:
-            return self._clients[name]
+            cluster = self._clusters[name]
         except KeyError:
             raise ClusterUnknown(f"The catalog names a cluster {name!r} that is not configured.") from None
+        return AsyncMongoClient(
+            cluster.uri(user),
+            tz_aware=True,
+            appname="jazzaam",
+            connectTimeoutMS=CONNECT_SECONDS * 1000,
+            serverSelectionTimeoutMS=CONNECT_SECONDS * 1000,
+            waitQueueTimeoutMS=5_000,
+            socketTimeoutMS=30_000,
+            readPreference="primary",
+            w="majority",
+            event_listeners=self._listeners,
+            maxPoolSize=connections,
+            **credentials,
+        )
 
     async def close(self) -> None:
         """Close every client."""
@@ -60,25 +98,29 @@ class Clusters:
             await client.close()
 
 
-async def require_fit(client: AsyncMongoClient[dict[str, Any]]) -> None:
+async def require_fit(client: Client, name: str) -> None:
     """Refuse a deployment that cannot hold Jazzaam.
 
-    Raises `DeploymentUnfit` in one line: unreachable, a standalone (it has neither transactions nor
-    change streams), or too old.
+    Raises `DeploymentUnfit` in one line: a standalone (it has neither transactions nor change streams),
+    or too old. Raises `ClusterSilent` when it does not answer.
     """
     try:
         hello = await client.admin.command("hello")
         version = (await client.admin.command("buildInfo"))["versionArray"]
+    except ServerSelectionTimeoutError as error:
+        raise ClusterSilent(
+            f"The MongoDB cluster {name!r} does not answer; waited {CONNECT_SECONDS} s: {plain(error)}"
+        ) from None
     except PyMongoError as error:
-        raise DeploymentUnfit(f"MongoDB does not answer: {plain(error)}") from None
+        raise DeploymentUnfit(f"The MongoDB cluster {name!r} refuses us: {plain(error)}") from None
     if "setName" not in hello and hello.get("msg") != "isdbgrid":
         raise DeploymentUnfit(
-            "This MongoDB is a standalone: it has no transactions and no change streams. "
+            f"The MongoDB cluster {name!r} is a standalone: it has no transactions and no change streams. "
             "Start it as a replica set (one node is enough) or point JAZZAAM_MONGODB_URI at one."
         )
     if tuple(version[:2]) < OLDEST_SERVER:
         found = ".".join(map(str, version[:3]))
-        raise DeploymentUnfit(f"This MongoDB is {found}; Jazzaam needs 6.0 or later.")
+        raise DeploymentUnfit(f"The MongoDB cluster {name!r} is {found}; Jazzaam needs 6.0 or later.")
 
 
 def plain(error: PyMongoError) -> str:

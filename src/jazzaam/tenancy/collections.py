@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,23 @@ class IndexSpec:
         return definition
 
 
+class PublicKeyField(NamedTuple):
+    """A field that holds a public key, and the kind of thing that key opens."""
+
+    field: str
+    kind: str
+
+
 @dataclass(frozen=True, slots=True)
 class CollectionSpec:
     """A collection: its name, its indexes and its validator.
 
     `lead_key` names the field that ties its documents to a lead, so that merging, deleting and erasing
     a lead can walk every declaration. `owner_key` is for the shared database alone: it names the field
-    that says whose a row is, and such a collection opens through a `CompanyScope` only.
+    that says whose a row is, and such a collection opens through a `CompanyScope` only. `encrypted`
+    names the fields that hold ciphertexts, by dotted path, so that keys can be rotated. `tenant_key` is
+    for the tenancy core's own shared collections: the field that names a tenant as the catalog does.
+    `public_key` says which field holds a key that strangers know the document by.
     """
 
     name: str
@@ -50,3 +60,6 @@ class CollectionSpec:
     validator: Mapping[str, Any] | None = None
     lead_key: str | None = None
     owner_key: str | None = None
+    tenant_key: str | None = None
+    encrypted: Sequence[str] = ()
+    public_key: PublicKeyField | None = None

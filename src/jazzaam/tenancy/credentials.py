@@ -1,61 +1,198 @@
-"""The MongoDB users of a cluster, and what each may do; none of them is root.
+"""A MongoDB user for each dedicated tenant: made, rotated, revoked.
 
-*app* serves requests and jobs. *operator* also changes what exists: it drops databases, changes
-validators and keeps users, and is used by the command line alone.
+The user `t_<tenantId>_e<epoch>` may read and write its tenant's database and nothing else. It lives in
+`admin` and outlives the database, so it is dropped by name. The catalog holds its secret encrypted; a
+change of users is journaled there: the next epoch is written down before its user is made, and an old
+user is written down before the new one takes its place.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
-ANYWHERE: Final[Mapping[str, Any]] = {"db": "", "collection": ""}
-"""MongoDB's name for every collection of every database, system collections excepted."""
+from pymongo.errors import OperationFailure
 
-_USE: Final = (
-    "find",
-    "insert",
-    "update",
-    "remove",
-    "createCollection",
-    "createIndex",
-    "changeStream",
-    "listCollections",
-    "listIndexes",
-    "collStats",
-    "dbStats",
-    "killCursors",
-)
-_RULE: Final = ("dropCollection", "dropDatabase", "dropIndex", "collMod", "renameCollectionSameDB")
+from jazzaam.encryption import Cipher, Place
+from jazzaam.tenancy.catalog import TENANTS, Catalog
+from jazzaam.tenancy.clusters import Client, Clusters
+from jazzaam.tenancy.errors import TenantBusy, TenantNotFound
+from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus, Tier
+from jazzaam.tenancy.steps import Observer, Step, log_step
+from jazzaam.tenancy.users import OPERATOR
+
+_USER_NOT_FOUND: Final = 11
+_SECRET_FIELD: Final = "credential.secret"  # noqa: S105 - a path
+_HELD: Final = [TenantStatus.active, TenantStatus.suspended]
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterUser:
-    """A user, and the role of the same name that holds its privileges."""
-
-    name: str
-    privileges: Sequence[Mapping[str, Any]]
+def user_name(tenant_id: TenantId, epoch: int) -> str:
+    """Name a tenant's user."""
+    return f"t_{tenant_id}_e{epoch}"
 
 
-APP: Final = ClusterUser("jazzaam_app", ({"resource": ANYWHERE, "actions": _USE},))
-OPERATOR: Final = ClusterUser(
-    "jazzaam_operator",
-    (
-        {"resource": ANYWHERE, "actions": (*_USE, *_RULE)},
-        {
-            "resource": {"db": "admin", "collection": ""},
-            "actions": (
-                "createUser",
-                "dropUser",
-                "changePassword",
-                "createRole",
-                "dropRole",
-                "grantRole",
-                "revokeRole",
-                "viewUser",
-                "viewRole",
-            ),
-        },
-        {"resource": {"cluster": True}, "actions": ("listDatabases", "serverStatus")},
-    ),
-)
-CLUSTER_USERS: Final = (APP, OPERATOR)
+def place_of(tenant_id: TenantId) -> Place:
+    """Say where a tenant's secret belongs."""
+    return Place(tenant_id, TENANTS.name, tenant_id, _SECRET_FIELD)
+
+
+class Credentials:
+    """Keeps the users of dedicated tenants; all but `connect` acts as *operator*."""
+
+    def __init__(
+        self, clusters: Clusters, catalog: Catalog, cipher: Cipher, *, observe: Observer = log_step
+    ) -> None:
+        self._clusters = clusters
+        self._catalog = catalog
+        self._cipher = cipher
+        self._observe = observe
+
+    async def connect(self, tenant: Tenant) -> Client:
+        """Sign in as a dedicated tenant; raises `Undecryptable`, and the driver's errors."""
+        assert tenant.credential is not None  # noqa: S101 - asked for dedicated tenants alone
+        password = self._cipher.decrypt(tenant.credential.secret, place_of(tenant.id)).decode()
+        name = user_name(tenant.id, tenant.credential.epoch)
+        client = self._clusters.connect_as(tenant.cluster, name, password)
+        try:
+            await client[tenant.database].command("ping")
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    async def set_tier(self, tenant_id: TenantId, tier: Tier, at: datetime) -> Tenant:
+        """Give a tenant a user of its own, or take it away; does nothing when it is so already.
+
+        Raises `TenantNotFound`, or `TenantBusy` while another change of its user is under way.
+        """
+        tenant = await self._catalog.tenant(tenant_id)
+        if tenant.tier is tier:
+            return tenant
+        if tier is Tier.dedicated:
+            return await self.rotate(tenant_id, at)
+        return await self._share(tenant, at)
+
+    async def rotate(self, tenant_id: TenantId, at: datetime) -> Tenant:
+        """Make a tenant's next user and let the catalog name it.
+
+        The old one goes with `retire`: until every process has heard, it is still in use. Raises
+        `TenantNotFound`, `TenantBusy`.
+        """
+        tenant = await self._catalog.alter(
+            {"_id": tenant_id, "status": {"$in": _HELD}, "credentialPending": {"$exists": False}},
+            [
+                {
+                    "$set": {
+                        "credentialPending": {"$add": [{"$ifNull": ["$credentialEpoch", 0]}, 1]},
+                        "credentialBegunAt": at,
+                    }
+                }
+            ],
+        )
+        if tenant is None:
+            await self._catalog.tenant(tenant_id)
+            raise TenantBusy
+        self._observe(Step.credential_begun)
+        journal = await self._catalog.journal(tenant_id, {"credentialPending": 1})
+        if journal is None:
+            raise TenantNotFound
+        epoch, password = int(journal["credentialPending"]), secrets.token_urlsafe(32)
+        await self._make_user(tenant, epoch, password)
+        self._observe(Step.user_made)
+        switched = await self._catalog.alter(
+            {"_id": tenant_id, "credentialPending": epoch},
+            {
+                "$set": {
+                    "credentialEpoch": epoch,
+                    "credential": {
+                        "epoch": epoch,
+                        "secret": self._cipher.encrypt(password.encode(), place_of(tenant_id)),
+                    },
+                },
+                "$unset": {"credentialPending": "", "credentialBegunAt": ""},
+                **_retiring(tenant, at),
+            },
+        )
+        if switched is None:
+            raise TenantBusy
+        self._observe(Step.credential_switched)
+        return switched
+
+    async def retire(self, tenant_id: TenantId, before: datetime) -> list[str]:
+        """Drop the users that were replaced before a time; gives their names. Safe to repeat."""
+        journal = await self._catalog.journal(tenant_id, {"cluster": 1, "credentialsRetiring": 1})
+        dropped: list[str] = []
+        for old in (journal or {}).get("credentialsRetiring", ()):
+            if journal is not None and old["at"] <= before:
+                await self._drop_user(journal["cluster"], user_name(tenant_id, old["epoch"]))
+                await self._catalog.alter(
+                    {"_id": tenant_id}, {"$pull": {"credentialsRetiring": {"epoch": old["epoch"]}}}
+                )
+                dropped.append(user_name(tenant_id, old["epoch"]))
+                self._observe(Step.old_user_dropped)
+        return dropped
+
+    async def undo(self, tenant_id: TenantId) -> bool:
+        """Take back a change of users that did not end; tells whether there was one."""
+        journal = await self._catalog.journal(tenant_id, {"cluster": 1, "credentialPending": 1})
+        if journal is None or "credentialPending" not in journal:
+            return False
+        epoch = journal["credentialPending"]
+        await self._drop_user(journal["cluster"], user_name(tenant_id, epoch))
+        await self._catalog.alter(
+            {"_id": tenant_id, "credentialPending": epoch},
+            {
+                "$set": {"credentialEpoch": epoch},
+                "$unset": {"credentialPending": "", "credentialBegunAt": ""},
+            },
+        )
+        return True
+
+    async def drop_all(self, tenant: Tenant) -> list[str]:
+        """Drop every user a tenant ever had; gives the names of those that were there."""
+        admin = self._clusters.client(tenant.cluster, OPERATOR).admin
+        known = await admin.command("usersInfo", 1, filter={"user": _users_of(tenant.id)})
+        names = sorted(user["user"] for user in known["users"])
+        for name in names:
+            await self._drop_user(tenant.cluster, name)
+        return names
+
+    async def _share(self, tenant: Tenant, at: datetime) -> Tenant:
+        shared = await self._catalog.alter(
+            {
+                "_id": tenant.id,
+                "status": {"$in": _HELD},
+                "credential.epoch": tenant.credential.epoch if tenant.credential else 0,
+                "credentialPending": {"$exists": False},
+            },
+            {"$unset": {"credential": ""}, **_retiring(tenant, at)},
+        )
+        if shared is None:
+            raise TenantBusy
+        self._observe(Step.credential_switched)
+        return shared
+
+    async def _make_user(self, tenant: Tenant, epoch: int, password: str) -> None:
+        name = user_name(tenant.id, epoch)
+        await self._drop_user(tenant.cluster, name)
+        await self._clusters.client(tenant.cluster, OPERATOR).admin.command(
+            "createUser", name, pwd=password, roles=[{"role": "readWrite", "db": tenant.database}]
+        )
+
+    async def _drop_user(self, cluster: str, name: str) -> None:
+        try:
+            await self._clusters.client(cluster, OPERATOR).admin.command("dropUser", name)
+        except OperationFailure as error:
+            if error.code != _USER_NOT_FOUND:
+                raise
+
+
+def _users_of(tenant_id: TenantId) -> Mapping[str, Any]:
+    return {"$regex": f"^t_{re.escape(tenant_id)}_e[0-9]+$"}
+
+
+def _retiring(tenant: Tenant, at: datetime) -> Mapping[str, Any]:
+    if tenant.credential is None:
+        return {}
+    return {"$push": {"credentialsRetiring": {"epoch": tenant.credential.epoch, "at": at}}}

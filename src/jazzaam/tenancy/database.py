@@ -6,7 +6,7 @@ only fields that are named, and carries the session of a running change, so nobo
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pymongo import ReturnDocument
 from pymongo.asynchronous.change_stream import AsyncChangeStream
@@ -17,13 +17,15 @@ from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.asynchronous.mongo_client import AsyncMongoClient
 
+from jazzaam.tenancy.client_pool import Lease
 from jazzaam.tenancy.collections import CollectionSpec
-from jazzaam.tenancy.errors import ConcurrentChange, UnscopedAccess
+from jazzaam.tenancy.errors import ConcurrentChange, HandleReleased, UnscopedAccess
 from jazzaam.tenancy.models import Tenant
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
 Fields = Mapping[str, Any]
+Update = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Sort = Sequence[tuple[str, int]]
 
 MAXIMUM_TIME_MS: Final = 10_000
@@ -135,7 +137,7 @@ class BoundCollection:
         return result.matched_count
 
     async def find_one_and_update(
-        self, filter_: Filter, update: Filter, fields: Fields, *, sort: Sort | None = None
+        self, filter_: Filter, update: Update, fields: Fields, *, sort: Sort | None = None
     ) -> Document | None:
         """Change one document and give it as it is now."""
         return await self._collection.find_one_and_update(
@@ -182,12 +184,13 @@ class BoundCollection:
 class DatabaseHandle:
     """What both kinds of handle share: one database, and the session of a running change."""
 
-    __slots__ = ("_database", "_owner", "_session")
+    __slots__ = ("_database", "_owner", "_released", "_session")
 
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._database = database
         self._session: AsyncClientSession | None = None
         self._owner: asyncio.Task[Any] | None = None
+        self._released = False
 
     @property
     def client(self) -> AsyncMongoClient[Document]:
@@ -195,11 +198,19 @@ class DatabaseHandle:
         return self._database.client
 
     @property
+    def raw(self) -> AsyncDatabase[Document]:
+        """The driver's own database: for this package alone, which builds, compares and copies it."""
+        return self._database
+
+    @property
     def session(self) -> AsyncClientSession | None:
         """The session of the running change, if there is one.
 
-        Raises `ConcurrentChange` in any task but the one that runs it.
+        Raises `ConcurrentChange` in any task but the one that runs it, and `HandleReleased` when the
+        handle was given back.
         """
+        if self._released:
+            raise HandleReleased
         if self._session is not None and asyncio.current_task() is not self._owner:
             raise ConcurrentChange
         return self._session
@@ -211,18 +222,43 @@ class DatabaseHandle:
         self._session = session
         self._owner = asyncio.current_task() if session is not None else None
 
+    def release(self) -> None:
+        """Give the handle back: it can do nothing any more. Safe to repeat."""
+        self._released = True
+
     def _open(self, spec: CollectionSpec, scope: Filter, comment: str | None = None) -> BoundCollection:
         return BoundCollection(self, self._database[spec.name], scope, comment)
 
 
 class TenantDatabase(DatabaseHandle):
-    """One tenant's database. `Tenancy` alone makes one; holding it is the permission to use it."""
+    """One tenant's database. `Tenancy` alone makes one; holding it is the permission to use it.
 
-    __slots__ = ("tenant",)
+    It is given back when its work is done (`with await tenancy.open(...) as db`): a dedicated tenant's
+    client stays open, and out of others' reach, for as long as somebody holds it.
+    """
 
-    def __init__(self, tenant: Tenant, database: AsyncDatabase[Document]) -> None:
+    __slots__ = ("_lease", "tenant")
+
+    def __init__(
+        self, tenant: Tenant, database: AsyncDatabase[Document], lease: Lease[Any] | None = None
+    ) -> None:
         super().__init__(database)
         self.tenant = tenant
+        self._lease = lease
+
+    def release(self) -> None:
+        """Give the handle back, and with it the lease of its client. Safe to repeat."""
+        super().release()
+        if self._lease is not None:
+            self._lease.release()
+
+    def __enter__(self) -> Self:
+        """Use it in a block that gives it back."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        self.release()
 
     def __getitem__(self, spec: CollectionSpec) -> BoundCollection:
         """Open a declared collection."""

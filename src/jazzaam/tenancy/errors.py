@@ -19,8 +19,24 @@ class TenantExists(Conflict):
     """This company exists already."""
 
 
+class TenantBusy(Conflict):
+    """Something else is being done with this company; wait for its end, or run `jazzaam tenants repair`."""
+
+
+class PoolExhausted(Unavailable):
+    """Too many companies are at work at this moment; try again in a moment."""
+
+
+class ClusterFull(Unavailable):
+    """There is no room for another company at the moment."""
+
+
 class ClusterUnknown(ConfigurationError):
     """The catalog names a cluster that is not configured."""
+
+
+class ClusterSilent(ConfigurationError):
+    """A cluster does not answer."""
 
 
 class DeploymentUnfit(ConfigurationError):
@@ -33,3 +49,7 @@ class UnscopedAccess(Exception):
 
 class ConcurrentChange(Exception):
     """A database handle was used by another task while a change was running on it."""
+
+
+class HandleReleased(Exception):
+    """A database handle was used after it was given back."""

@@ -1,24 +1,24 @@
 """The front door of the tenancy core."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Generic, TypeVar
 
-from pymongo.asynchronous.database import AsyncDatabase
-
 from jazzaam.tasks import end_tasks
-from jazzaam.tenancy import schema
 from jazzaam.tenancy.catalog import Catalog
-from jazzaam.tenancy.clusters import Clusters
-from jazzaam.tenancy.collections import CollectionSpec
-from jazzaam.tenancy.database import Document, SystemDatabase, TenantDatabase
-from jazzaam.tenancy.errors import TenantExists, TenantNotFound, TenantNotReady, TenantSuspended
-from jazzaam.tenancy.freshness import Freshness
+from jazzaam.tenancy.client_pool import ClientPool
+from jazzaam.tenancy.clusters import Client, Clusters
+from jazzaam.tenancy.credentials import Credentials, user_name
+from jazzaam.tenancy.database import TenantDatabase
+from jazzaam.tenancy.errors import TenantBusy, TenantNotReady, TenantSuspended
+from jazzaam.tenancy.migration import Migrator
 from jazzaam.tenancy.models import Tenant, TenantId, TenantNaming, TenantStatus
+from jazzaam.tenancy.users import ClusterUser
 
 Result = TypeVar("Result")
+
+_MEETINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,7 @@ class Outcome(Generic[Result]):
 
 
 class Tenancy:
-    """Opens, creates and walks tenants; the only maker of a `TenantDatabase`.
-
-    `collections` is what every tenant's database holds from its birth.
-    """
+    """Opens and walks tenants; the only maker of a `TenantDatabase`."""
 
     def __init__(
         self,
@@ -42,78 +39,74 @@ class Tenancy:
         naming: TenantNaming,
         clusters: Clusters,
         catalog: Catalog,
-        collections: Sequence[CollectionSpec],
+        credentials: Credentials,
+        pool: ClientPool[Client],
+        migrator: Migrator,
     ) -> None:
         self.naming = naming
         self.catalog = catalog
+        self.pool = pool
         self._clusters = clusters
-        self._collections = tuple(collections)
-        self._fingerprint = schema.fingerprint(collections)
+        self._credentials = credentials
+        self._migrator = migrator
 
     async def open(self, tenant_id: str) -> TenantDatabase:
-        """Give the right to use one tenant's data.
+        """Give the right to use one tenant's data, until it is released.
 
-        Each call gives a handle of its own, since a handle carries the session of a running change.
-        Raises `TenantNotFound` (also for anything that is no id), `TenantSuspended`, `TenantNotReady`.
-        """
-        tenant = await self.catalog.tenant(self.naming.parse(tenant_id))
-        if tenant.status is not TenantStatus.active:
-            raise _refusal(tenant.status)
-        return self._handle(tenant)
-
-    async def create(self, tenant_id: str, *, at: datetime) -> Tenant:
-        """Make a tenant: first its row in the catalog, then its database.
-
-        Safe to repeat after a crash: a tenant that was left half made is finished. Raises
-        `TenantExists` when it is complete already.
+        Each call gives a handle of its own, since a handle carries the session of a running change. A
+        tenant whose shape is behind is brought up to date first. Raises `TenantNotFound` (also for
+        anything that is no id), `TenantSuspended`, `TenantNotReady`, `PoolExhausted`.
         """
         checked = self.naming.parse(tenant_id)
-        tenant = Tenant(
-            id=checked,
-            status=TenantStatus.provisioning,
-            cluster=self._clusters.names[0],
-            database=self.naming.database(checked),
-            schema_fingerprint=self._fingerprint,
-            created_at=at,
-        )
-        try:
-            await self.catalog.add_tenant(tenant)
-        except TenantExists:
-            tenant = await self.catalog.tenant(checked)
-            if tenant.status is not TenantStatus.provisioning:
-                raise
-        await schema.build(self._database(tenant), self._collections)
-        try:
-            await self.catalog.set_status(checked, TenantStatus.active, only_from=TenantStatus.provisioning)
-        except TenantNotFound:
-            raise TenantExists from None  # another process finished it first
-        return await self.catalog.tenant(checked)
+        tenant = await self.catalog.tenant(checked)
+        if tenant.credential is None:  # nothing is awaited after the check
+            _require_active(tenant)
+            db = self._shared(tenant)
+        else:
+            db = await self._open_dedicated(tenant)
+        if self._migrator.is_behind(tenant):
+            await self._touch(db)
+        return db
+
+    async def administer(self, tenant: Tenant, user: ClusterUser | None = None) -> TenantDatabase:
+        """Give a handle in any state of the tenant: for work on the fleet, never for a request.
+
+        `user` is one of the cluster's; without it a dedicated tenant is reached as itself, and a shared
+        one as this process's user.
+        """
+        if user is None and tenant.credential is not None:
+            return await self._as_itself(tenant)
+        return self._shared(tenant, user)
 
     async def each(
         self,
         visit: Callable[[TenantDatabase], Awaitable[Result]],
         *,
+        tenants: Iterable[Tenant] | None = None,
         concurrency: int = 8,
+        user: ClusterUser | None = None,
     ) -> AsyncGenerator[Outcome[Result]]:
-        """Visit every active tenant, at most `concurrency` at once, and yield as they finish.
+        """Visit tenants, at most `concurrency` at once, and yield as they finish.
 
-        One that fails yields its error and stops no other.
+        All active ones are visited, unless `tenants` says which; `user` as in `administer`. One that
+        fails yields its error and stops no other.
         """
-        waiting = iter(await self.catalog.tenants())
+        if tenants is None:
+            tenants = await self.catalog.tenants(TenantStatus.active)
+        waiting = iter(tenants)
         running: set[asyncio.Task[Outcome[Result]]] = set()
 
         async def one(tenant: Tenant) -> Outcome[Result]:
             try:
-                return Outcome(tenant.id, result=await visit(self._handle(tenant)))
+                with await self.administer(tenant, user) as db:
+                    return Outcome(tenant.id, result=await visit(db))
             except Exception as error:  # noqa: BLE001 - it is that tenant's outcome
                 return Outcome(tenant.id, error=error)
 
         try:
             while True:
-                for tenant in waiting:
+                while len(running) < concurrency and (tenant := next(waiting, None)) is not None:
                     running.add(asyncio.create_task(one(tenant)))
-                    if len(running) >= concurrency:
-                        break
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -122,47 +115,44 @@ class Tenancy:
         finally:
             await end_tasks(running)
 
-    def _handle(self, tenant: Tenant) -> TenantDatabase:
-        return TenantDatabase(tenant, self._database(tenant))
+    def _shared(self, tenant: Tenant, user: ClusterUser | None = None) -> TenantDatabase:
+        return TenantDatabase(tenant, self._clusters.client(tenant.cluster, user)[tenant.database])
 
-    def _database(self, tenant: Tenant) -> AsyncDatabase[Document]:
-        return self._clusters.client(tenant.cluster)[tenant.database]
+    async def _as_itself(self, tenant: Tenant) -> TenantDatabase:
+        """Lease the tenant's own client; its key changes with the user's epoch."""
+        assert tenant.credential is not None  # noqa: S101 - asked for dedicated tenants alone
+        key = user_name(tenant.id, tenant.credential.epoch)
+        lease = await self.pool.lease(key, lambda: self._credentials.connect(tenant))
+        return TenantDatabase(tenant, lease.client[tenant.database], lease)
+
+    async def _open_dedicated(self, tenant: Tenant) -> TenantDatabase:
+        """Lease, then ask again: waiting for a client may take longer than an answer counts."""
+        for _ in range(_MEETINGS):
+            _require_active(tenant)
+            if tenant.credential is None:
+                return self._shared(tenant)
+            db = await self._as_itself(tenant)
+            try:
+                again = await self.catalog.tenant(tenant.id)
+            except BaseException:
+                db.release()
+                raise
+            if again.status is tenant.status and again.credential == tenant.credential:
+                return db
+            db.release()
+            tenant = again
+        raise TenantBusy
+
+    async def _touch(self, db: TenantDatabase) -> None:
+        try:
+            await self._migrator.touch(db)
+        except BaseException:
+            db.release()
+            raise
 
 
-def _refusal(status: TenantStatus) -> TenantSuspended | TenantNotReady:
-    if status is TenantStatus.suspended:
-        return TenantSuspended()
-    return TenantNotReady()
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """Everything that belongs to one process's view of MongoDB."""
-
-    clusters: Clusters
-    system: Callable[[], SystemDatabase]
-    freshness: Freshness
-    tenancy: Tenancy
-
-
-def deploy(
-    clusters: Clusters,
-    naming: TenantNaming,
-    *,
-    tenant_collections: Sequence[CollectionSpec],
-    watched: Sequence[str],
-) -> Deployment:
-    """Put the parts together; connects to nothing yet. `watched` collections keep caches fresh."""
-    database = clusters.client(clusters.names[0])[naming.system]
-
-    def system() -> SystemDatabase:
-        return SystemDatabase(database)
-
-    freshness = Freshness(system(), watched)
-    catalog = Catalog(system(), freshness)
-    return Deployment(
-        clusters=clusters,
-        system=system,
-        freshness=freshness,
-        tenancy=Tenancy(naming=naming, clusters=clusters, catalog=catalog, collections=tenant_collections),
-    )
+def _require_active(tenant: Tenant) -> None:
+    """Raise `TenantSuspended` or `TenantNotReady` unless the tenant may be opened."""
+    if tenant.status is not TenantStatus.active:
+        closed = tenant.status in (TenantStatus.suspended, TenantStatus.erasing)
+        raise TenantSuspended if closed else TenantNotReady

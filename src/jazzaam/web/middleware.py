@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jazzaam.logging import get_logger
+from jazzaam.web.at_end import begin
 from jazzaam.web.problems import general_problem
 
 log = get_logger(__name__)
@@ -53,6 +54,7 @@ class Envelope:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         status, whole = 0, False
+        given_back = begin(scope)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, whole
@@ -76,6 +78,9 @@ class Envelope:
                 raise  # the answer has begun: cutting it off is all that is left
             if not status:
                 await general_problem(500)(scope, receive, send_with_headers)
+        finally:
+            for give_back in given_back:
+                give_back()
         log.info(
             "request",
             method=scope["method"],

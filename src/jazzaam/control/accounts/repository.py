@@ -142,12 +142,12 @@ class AccountRepository:
             return None
         return Account(row["_id"], row["email"], row.get("password"), row.get("isActive", True))
 
-    async def add(self, registration: Registration, at: datetime) -> None:
-        """Write the account of a registration; raises `AccountExists`."""
+    async def add(self, registration: Registration, account_id: ObjectId, at: datetime) -> None:
+        """Write the account of a registration under an id; raises `AccountExists`."""
         try:
             await self._db.unscoped(COMPANIES, "a new account").insert(
                 {
-                    "_id": registration.account_id,
+                    "_id": account_id,
                     "email": registration.email,
                     "password": registration.password_hash,
                     "userType": registration.account_type,

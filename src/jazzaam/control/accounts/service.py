@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bson import ObjectId
@@ -34,7 +35,6 @@ from jazzaam.control.memberships.models import Membership
 from jazzaam.control.plane import ControlPlane
 from jazzaam.errors import FieldError
 from jazzaam.logging import get_logger
-from jazzaam.tenancy.errors import TenantExists
 
 log = get_logger(__name__)
 
@@ -107,8 +107,7 @@ async def registered_address(plane: ControlPlane, registration_token: str) -> st
 async def verify_email(plane: ControlPlane, registration_token: str, code: str) -> TokenPair:
     """Make the account of a registration, with its company and tenant, and sign it in.
 
-    The tenant comes first, so an account never stands without it; a crash in between is finished when
-    the same code is entered again. Raises `WrongCode`.
+    Raises `WrongCode`, `ClusterFull`.
     """
     keyring, now = plane.services.keyring, plane.clock.now()
     waiting = await RegistrationRepository(plane.db).spend_try(_hash(registration_token), now)
@@ -119,33 +118,55 @@ async def verify_email(plane: ControlPlane, registration_token: str, code: str) 
     ):
         raise _wrong_code()
     try:
-        membership = await establish(plane, waiting)
+        account_id, membership = await establish(plane, waiting)
     except AccountExists:
         raise _wrong_code() from None  # the same code, entered twice at once
-    session = _new_session(waiting.account_id, membership)
+    session = _new_session(account_id, membership)
     await SessionRepository(plane.db).add(session, now)
     return _tokens(plane, session)
 
 
-async def establish(plane: ControlPlane, registration: Registration) -> Membership | None:
-    """Make the account of a registration; for a company its tenant first, and the owner's membership.
+async def establish(plane: ControlPlane, registration: Registration) -> tuple[ObjectId, Membership | None]:
+    """Make the account of a registration; for a company with a tenant, and the owner's membership.
 
-    Safe to repeat until the account is there. Raises `AccountExists`.
+    Gives the account's id. A company's is that of a tenant that was built before, and opens in the very
+    transaction that writes the account: neither is ever there without the other. Raises `AccountExists`,
+    `ClusterFull`.
     """
-    now, account_id = plane.clock.now(), registration.account_id
-    owns_company = registration.account_type is AccountType.company
-    if owns_company:
-        try:
-            await plane.services.tenancy.create(str(account_id), at=now)
-        except TenantExists:
-            log.info("account.tenant_found", tenant=str(account_id))
+    if registration.account_type is not AccountType.company:
+        await _write_account(plane, registration, registration.account_id)
+        return registration.account_id, None
+    provisioner = plane.services.provisioner
+    claim = await provisioner.claim(plane.clock.now())
+    account_id = ObjectId(claim.tenant.id)
+
+    async def opened() -> None:
+        await provisioner.activate(claim, within=plane.db)
+
+    try:
+        membership = await _write_account(plane, registration, account_id, opened)
+    except BaseException:
+        await provisioner.unclaim(claim)
+        raise
+    provisioner.opened(claim)
+    return account_id, membership
+
+
+async def _write_account(
+    plane: ControlPlane,
+    registration: Registration,
+    account_id: ObjectId,
+    open_tenant: Callable[[], Awaitable[None]] | None = None,
+) -> Membership | None:
+    now = plane.clock.now()
 
     async def work() -> Membership | None:
         accounts = AccountRepository(plane.db)
-        await accounts.add(registration, now)
+        await accounts.add(registration, account_id, now)
         await RegistrationRepository(plane.db).remove(registration.email)
-        if not owns_company:
+        if open_tenant is None:
             return None
+        await open_tenant()
         return await accounts.add_owner(account_id, account_id, now)
 
     return await plane.change(work)

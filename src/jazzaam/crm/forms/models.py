@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Final
 
-from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
+from jazzaam.tenancy.collections import CollectionSpec, IndexSpec, PublicKeyField
 
+FORM_KEY: Final = "form"
 _PLATFORMS: Final = ["linkedin", "meta", "twitter", "instagram"]
 
 FORMS: Final = CollectionSpec(
@@ -34,6 +35,7 @@ FORMS: Final = CollectionSpec(
             },
         }
     },
+    public_key=PublicKeyField("accessToken", kind=FORM_KEY),
 )
 SUBMISSIONS: Final = CollectionSpec(
     "submissions",

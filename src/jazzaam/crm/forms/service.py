@@ -10,7 +10,7 @@ from jazzaam.crm.forms.answers import Question, read_answers
 from jazzaam.crm.forms.errors import AnswersInvalid, FormExists, FormNotFound
 from jazzaam.crm.forms.events import FormCreated, LeadCaptured, LeadSubmittedAgain
 from jazzaam.crm.forms.mapping import lead_from
-from jazzaam.crm.forms.models import FormStatus, FormType
+from jazzaam.crm.forms.models import FORM_KEY, FormStatus, FormType
 from jazzaam.crm.forms.platforms import PLATFORMS, template_fields, template_words
 from jazzaam.crm.forms.repository import FormRepository, SubmissionRepository
 from jazzaam.crm.forms.schemas import FormCreate, FormField, FormStyling
@@ -23,7 +23,6 @@ from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.database import Document
 from jazzaam.tenancy.models import TenantId
 
-FORM_KEY: Final = "form"
 _MEETINGS: Final = 3
 
 

@@ -1,0 +1,200 @@
+"""What tenants need again and again: crashes repaired, some kept ready, grace periods ended."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from jazzaam.logging import get_logger
+from jazzaam.tenancy.catalog import PublicKey
+from jazzaam.tenancy.clusters import Clusters
+from jazzaam.tenancy.collections import CollectionSpec
+from jazzaam.tenancy.credentials import Credentials
+from jazzaam.tenancy.erasure import Erasure
+from jazzaam.tenancy.errors import TenantNotFound
+from jazzaam.tenancy.migration import Migrator
+from jazzaam.tenancy.models import Tenant, TenantStatus
+from jazzaam.tenancy.provisioning import Provisioner
+from jazzaam.tenancy.tenancy import Tenancy
+from jazzaam.tenancy.users import OPERATOR
+
+log = get_logger(__name__)
+
+STALE_AFTER: Final = timedelta(minutes=10)
+"""How long something may stay begun before it is taken for the rest of a crash."""
+CREDENTIAL_GRACE: Final = timedelta(minutes=1)
+"""How long a replaced MongoDB user stays, for the work that was begun with it."""
+
+
+class Mended(NamedTuple):
+    """One thing that was set right, or that a person should look at."""
+
+    about: str
+    what: str
+
+
+class Care:
+    """Repairs and keeps. Every step is safe to repeat, also by several processes at once.
+
+    It acts as *operator* where it drops something. `at` is the present; `stale_after` ago and longer is
+    what a crash left.
+    """
+
+    def __init__(
+        self,
+        *,
+        tenancy: Tenancy,
+        clusters: Clusters,
+        provisioner: Provisioner,
+        erasure: Erasure,
+        credentials: Credentials,
+        migrator: Migrator,
+        collections: Sequence[CollectionSpec],
+    ) -> None:
+        self._tenancy = tenancy
+        self._catalog = tenancy.catalog
+        self._clusters = clusters
+        self._provisioner = provisioner
+        self._erasure = erasure
+        self._credentials = credentials
+        self._migrator = migrator
+        self._holders = {spec.public_key.kind: spec for spec in collections if spec.public_key is not None}
+
+    async def repair(self, at: datetime, *, stale_after: timedelta = STALE_AFTER) -> AsyncGenerator[Mended]:
+        """Finish or undo what crashes left; yields what was done. One failure stops no other."""
+        before = at - stale_after
+        for status, mend in self._mends(at, before).items():
+            for tenant in await self._catalog.tenants(status, matching=_begun_before(status, before)):
+                said = await self._try(tenant.id, lambda mend=mend, tenant=tenant: mend(tenant))
+                if said is not None:
+                    yield said
+        for tenant in await self._catalog.tenants(matching=_USERS_IN_CHANGE):
+            async for said in self._mend_users(tenant, at, before):
+                yield said
+        for key, names in await self._catalog.reserved_keys(before):
+            said = await self._try(names.tenant_id, lambda key=key, names=names: self._mend_key(key, names))
+            if said is not None:
+                yield said
+
+    async def keep_ready(self, count: int, at: datetime) -> int:
+        """Keep `count` tenants of the present shape waiting for sign-ups; gives how many were made so."""
+        brought = 0
+        for tenant in await self._catalog.tenants(TenantStatus.ready):
+            if self._migrator.is_behind(tenant) and await self._migrator.leads():
+                with await self._tenancy.administer(tenant) as db:
+                    await self._migrator.migrate(db)
+                brought += 1
+        return brought + await self._provisioner.keep_ready(count, at)
+
+    async def erase_due(self, at: datetime) -> AsyncGenerator[Mended]:
+        """Erase the tenants whose grace period is over."""
+        for tenant in await self._erasure.due(at):
+            said = await self._try(tenant.id, lambda tenant=tenant: self._erase(tenant, at))
+            if said is not None:
+                yield said
+
+    def _mends(
+        self, at: datetime, before: datetime
+    ) -> Mapping[TenantStatus, Callable[[Tenant], Awaitable[str | None]]]:
+        return {
+            TenantStatus.provisioning: self._finish_or_undo,
+            TenantStatus.claimed: lambda tenant: self._take_back(tenant, before),
+            TenantStatus.importing: self._undo,
+            TenantStatus.erasing: lambda tenant: self._go_on_erasing(tenant, at),
+        }
+
+    async def _finish_or_undo(self, tenant: Tenant) -> str | None:
+        """Finish what was built ahead of time; one that was asked for by its id was never given out."""
+        journal = await self._catalog.journal(tenant.id, {"spare": 1})
+        if journal is not None and journal.get("spare"):
+            return "built, and ready now" if await self._provisioner.make_ready(tenant) else None
+        return await self._undo(tenant)
+
+    async def _undo(self, tenant: Tenant) -> str | None:
+        return "taken back: it never opened" if await self._provisioner.undo(tenant) else None
+
+    async def _take_back(self, tenant: Tenant, before: datetime) -> str | None:
+        back = await self._catalog.alter(
+            {"_id": tenant.id, "status": TenantStatus.claimed, "claimedAt": {"$lt": before}},
+            {"$set": {"status": TenantStatus.ready}, "$unset": {"claim": "", "claimedAt": ""}},
+        )
+        return "its sign-up never ended: ready again" if back else None
+
+    async def _go_on_erasing(self, tenant: Tenant, at: datetime) -> str | None:
+        if await self._erasure.is_erased(tenant.id):
+            return await self._erase(tenant, at)
+        return await self._undo(tenant)
+
+    async def _erase(self, tenant: Tenant, at: datetime) -> str:
+        await self._erasure.erase(tenant.id, at)
+        return "erased"
+
+    async def _mend_users(self, tenant: Tenant, at: datetime, before: datetime) -> AsyncGenerator[Mended]:
+        journal = await self._catalog.journal(tenant.id, {"credentialBegunAt": 1, "credentialPending": 1})
+        if journal and "credentialPending" in journal and journal["credentialBegunAt"] < before:
+            await self._credentials.undo(tenant.id)
+            yield Mended(tenant.id, "a change of its MongoDB user was taken back")
+        for name in await self._credentials.retire(tenant.id, at - CREDENTIAL_GRACE):
+            yield Mended(tenant.id, f"its old MongoDB user {name} was dropped")
+
+    async def _mend_key(self, key: str, names: PublicKey) -> str | None:
+        """Activate a reserved key whose document was written, and release one whose was not."""
+        spec = self._holders.get(names.kind)
+        try:
+            tenant = await self._catalog.tenant(names.tenant_id)
+        except TenantNotFound:
+            tenant = None
+        if tenant is None or spec is None or spec.public_key is None:
+            await self._catalog.release_key(key)
+            return "a public key of nothing was released"
+        with await self._tenancy.administer(tenant) as db:
+            written = await db[spec].find_one({spec.public_key.field: key}, {"_id": 1})
+        if written is None:
+            await self._catalog.release_key(key)
+            return "a public key whose document was never written was released"
+        await self._catalog.activate_key(key)
+        return "a public key was activated"
+
+    async def unknown_databases(self) -> AsyncGenerator[Mended]:
+        """Drop the databases of erased tenants, should one have come back; report other unknown ones."""
+        prefix = self._tenancy.naming.prefix
+        for cluster in self._clusters.names:
+            client = self._clusters.client(cluster, OPERATOR)
+            names = await client.list_database_names()
+            ours = {name for name in names if name.startswith(prefix)}
+            known = {tenant.database for tenant in await self._catalog.tenants()}
+            for name in sorted(ours - known):
+                if await self._was_erased(name.removeprefix(prefix)):
+                    await client.drop_database(name)
+                    yield Mended(name, "the database of an erased company had come back: dropped")
+                else:
+                    yield Mended(name, "no company of the catalog has this database: left as it is")
+
+    async def _was_erased(self, text: str) -> bool:
+        try:
+            return await self._erasure.is_erased(self._tenancy.naming.parse(text))
+        except TenantNotFound:
+            return False
+
+    async def _try(self, about: str, mend: Callable[[], Awaitable[str | None]]) -> Mended | None:
+        try:
+            said = await mend()
+        except Exception as error:  # noqa: BLE001 - one tenant's trouble stops no other's repair
+            log.warning("care.failed", tenant=about, error=type(error).__name__)
+            return Mended(about, f"could not be repaired: {type(error).__name__}")
+        return Mended(about, said) if said else None
+
+
+_USERS_IN_CHANGE: Final[Mapping[str, Any]] = {
+    "$or": [{"credentialPending": {"$exists": True}}, {"credentialsRetiring.0": {"$exists": True}}]
+}
+
+
+def _begun_before(status: TenantStatus, before: datetime) -> Mapping[str, Any]:
+    """Say which rows of a state are what a crash left."""
+    if status is TenantStatus.claimed:
+        return {"claimedAt": {"$lt": before}}
+    if status is TenantStatus.importing:
+        return {"importedAt": {"$lt": before}}
+    if status is TenantStatus.erasing:
+        return {}
+    return {"createdAt": {"$lt": before}}

@@ -1,0 +1,167 @@
+"""One process's view of MongoDB, put together."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from jazzaam.encryption import Cipher
+from jazzaam.tenancy import schema
+from jazzaam.tenancy.care import Care
+from jazzaam.tenancy.catalog import Catalog
+from jazzaam.tenancy.client_pool import DEFAULT_POLICY, ClientPool, PoolPolicy
+from jazzaam.tenancy.clusters import Clusters, require_fit
+from jazzaam.tenancy.collections import CollectionSpec
+from jazzaam.tenancy.credentials import Credentials
+from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.tenancy.erasure import Erasure, Remover
+from jazzaam.tenancy.freshness import Freshness
+from jazzaam.tenancy.migration import Migrator, register_release
+from jazzaam.tenancy.models import TenantId, TenantNaming
+from jazzaam.tenancy.placement import Placement
+from jazzaam.tenancy.provisioning import Provisioner
+from jazzaam.tenancy.schema import Shape
+from jazzaam.tenancy.steps import Observer, log_step
+from jazzaam.tenancy.tenancy import Tenancy
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What an application tells the core about itself.
+
+    `shape` is every tenant's database; `system` are the shared collections, of which the `watched` keep
+    caches fresh. `owner_of` and `removers` are described at `Erasure`; `new_id` makes an id for a tenant
+    that is built ahead of time.
+    """
+
+    naming: TenantNaming
+    shape: Shape
+    system: Sequence[CollectionSpec]
+    watched: Sequence[str]
+    new_id: Callable[[], str]
+    owner_of: Callable[[TenantId], object]
+    removers: Mapping[str, Remover] = field(default_factory=dict[str, Remover])
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The core's settings. `table_limit` bounds a cluster's tables below what its descriptors allow."""
+
+    pool: PoolPolicy = DEFAULT_POLICY
+    catalog_size: int = 20_000
+    table_limit: int | None = None
+    erase_fence: timedelta = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Everything that belongs to one process's view of MongoDB."""
+
+    declared: Declared
+    clusters: Clusters
+    system: Callable[[], SystemDatabase]
+    freshness: Freshness
+    tenancy: Tenancy
+    placement: Placement
+    provisioner: Provisioner
+    credentials: Credentials
+    migrator: Migrator
+    erasure: Erasure
+    care: Care
+
+    async def prepare(self, at: datetime) -> None:
+        """Check every cluster, and make the shared database what it is declared to be.
+
+        Safe to repeat, also by several processes at once. Raises `DeploymentUnfit`, `ClusterSilent`.
+        """
+        for name in self.clusters.names:
+            await require_fit(self.clusters.client(name), name)
+        await register_release(self.system(), self.declared.shape, at)
+        if await self.migrator.leads():
+            await schema.bring(self.system().raw, self.declared.system)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncGenerator[None]:
+        """Hear changes and close idle clients while the block runs; close every client after it."""
+        try:
+            async with self.freshness.listening(), self.tenancy.pool.sweeping():
+                yield
+        finally:
+            await self.clusters.close()
+
+    async def close(self) -> None:
+        """Close every client of a process that does not run on."""
+        await self.tenancy.pool.close()
+        await self.clusters.close()
+
+
+def deploy(
+    clusters: Clusters,
+    declared: Declared,
+    cipher: Cipher,
+    *,
+    bounds: Bounds | None = None,
+    observe: Observer = log_step,
+) -> Deployment:
+    """Put the parts together; connects to nothing yet. `observe` is told each step of a tenant's life."""
+    bounds = bounds or Bounds()
+    shape, naming = declared.shape, declared.naming
+
+    def system() -> SystemDatabase:
+        return SystemDatabase(clusters.client(clusters.names[0])[naming.system])
+
+    freshness = Freshness(system(), declared.watched)
+    catalog = Catalog(system(), freshness, size=bounds.catalog_size)
+    credentials = Credentials(clusters, catalog, cipher, observe=observe)
+    migrator = Migrator(system(), catalog, shape)
+    placement = Placement(clusters, table_limit=bounds.table_limit)
+    tenancy = Tenancy(
+        naming=naming,
+        clusters=clusters,
+        catalog=catalog,
+        credentials=credentials,
+        pool=ClientPool(bounds.pool),
+        migrator=migrator,
+    )
+    provisioner = Provisioner(
+        naming=naming,
+        clusters=clusters,
+        catalog=catalog,
+        placement=placement,
+        shape=shape,
+        new_id=declared.new_id,
+        observe=observe,
+    )
+    erasure = Erasure(
+        system(),
+        clusters=clusters,
+        catalog=catalog,
+        credentials=credentials,
+        shared=declared.system,
+        owner_of=declared.owner_of,
+        removers=declared.removers,
+        fence=bounds.erase_fence,
+        observe=observe,
+    )
+    care = Care(
+        tenancy=tenancy,
+        clusters=clusters,
+        provisioner=provisioner,
+        erasure=erasure,
+        credentials=credentials,
+        migrator=migrator,
+        collections=shape.collections,
+    )
+    return Deployment(
+        declared=declared,
+        clusters=clusters,
+        system=system,
+        freshness=freshness,
+        tenancy=tenancy,
+        placement=placement,
+        provisioner=provisioner,
+        credentials=credentials,
+        migrator=migrator,
+        erasure=erasure,
+        care=care,
+    )

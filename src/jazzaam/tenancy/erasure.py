@@ -1,0 +1,185 @@
+"""A tenant's end: suspended, then after a grace period erased, with a receipt of what was removed.
+
+Erasing is journaled step by step in `erasures`, counted before it is removed, and can be repeated from
+any point. The receipt stays; it names no person. Acts as *operator*.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from jazzaam.logging import get_logger
+from jazzaam.tenancy.catalog import Catalog
+from jazzaam.tenancy.clusters import Clusters
+from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
+from jazzaam.tenancy.credentials import Credentials
+from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
+from jazzaam.tenancy.errors import TenantBusy, TenantNotFound
+from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus
+from jazzaam.tenancy.steps import Observer, Step, log_step
+from jazzaam.tenancy.users import OPERATOR
+
+log = get_logger(__name__)
+
+ERASURES: Final = CollectionSpec(
+    "erasures", indexes=(IndexSpec("receipts, the newest first", (("startedAt", -1),)),)
+)
+"""{_id: tenant, cluster, database, startedAt, finishedAt, removed: {what: how many}, users: [name]}."""
+
+Remover = Callable[[SystemDatabase, TenantId], Awaitable[None]]
+"""Takes a tenant's rows of one shared collection away, where deleting them all would be wrong."""
+
+_RECEIPT: Final = {"cluster": 1, "database": 1, "startedAt": 1, "finishedAt": 1, "removed": 1, "users": 1}
+
+
+class Erasure:
+    """Suspends, resumes and erases tenants.
+
+    `shared` are the shared collections that hold rows of tenants; `owner_of` gives a tenant as those with
+    an `owner_key` name it. `removers` take the place of deleting, by collection name. Between closing a
+    tenant for good and removing anything, `fence` passes: the longest that work begun before may go on.
+    """
+
+    def __init__(
+        self,
+        system: SystemDatabase,
+        *,
+        clusters: Clusters,
+        catalog: Catalog,
+        credentials: Credentials,
+        shared: Sequence[CollectionSpec],
+        owner_of: Callable[[TenantId], object],
+        removers: Mapping[str, Remover],
+        fence: timedelta = timedelta(seconds=60),
+        observe: Observer = log_step,
+    ) -> None:
+        self._system = system
+        self._clusters = clusters
+        self._catalog = catalog
+        self._credentials = credentials
+        self._shared = [
+            spec for spec in shared if spec.owner_key is not None or spec.tenant_key is not None
+        ]
+        self._owner_of = owner_of
+        self._removers = removers
+        self._fence = fence.total_seconds()
+        self._observe = observe
+
+    async def suspend(self, tenant_id: TenantId, *, erase_after: datetime | None = None) -> Tenant:
+        """Close a tenant within a second, everywhere; with `erase_after` it is erased from then on.
+
+        Without it, a plan to erase that was made before stands. Safe to repeat. Raises `TenantNotFound`,
+        or `TenantBusy` for one that is not complete.
+        """
+        held = [TenantStatus.active, TenantStatus.suspended]
+        when = {} if erase_after is None else {"eraseAfter": erase_after}
+        return await self._move(tenant_id, held, {"$set": {"status": TenantStatus.suspended, **when}})
+
+    async def resume(self, tenant_id: TenantId) -> Tenant:
+        """Open a suspended tenant again, and forget that it was to be erased; safe to repeat.
+
+        Raises `TenantNotFound`, or `TenantBusy` when its erasure has begun.
+        """
+        held = [TenantStatus.active, TenantStatus.suspended]
+        return await self._move(
+            tenant_id, held, {"$set": {"status": TenantStatus.active}, "$unset": {"eraseAfter": ""}}
+        )
+
+    async def due(self, at: datetime) -> list[Tenant]:
+        """List the tenants whose grace period is over."""
+        return await self._catalog.tenants(TenantStatus.suspended, matching={"eraseAfter": {"$lte": at}})
+
+    async def is_erased(self, tenant_id: TenantId) -> bool:
+        """Tell whether a tenant of this id was erased, or is being so."""
+        return await self._system[ERASURES].find_one({"_id": tenant_id}, {"_id": 1}) is not None
+
+    async def receipt(self, tenant_id: TenantId) -> Document | None:
+        """Read what was removed of a tenant."""
+        return await self._system[ERASURES].find_one({"_id": tenant_id}, _RECEIPT)
+
+    async def erase(self, tenant_id: TenantId, at: datetime) -> Document:
+        """Remove everything of a suspended tenant; gives the receipt. Safe to repeat after a crash.
+
+        Raises `TenantNotFound`, or `TenantBusy` when it is not suspended.
+        """
+        tenant = await self._begin(tenant_id, at)
+        await asyncio.sleep(self._fence)
+        await self._remove_rows(tenant)
+        users = await self._credentials.drop_all(tenant)
+        await self._note(tenant_id, {"$addToSet": {"users": {"$each": users}}})
+        self._observe(Step.users_dropped)
+        await self._drop_database(tenant)
+        await self._note(tenant_id, {"$set": {"finishedAt": at}})
+        self._observe(Step.receipt_written)
+        await self._catalog.remove(tenant_id, only_from=TenantStatus.erasing)
+        self._observe(Step.row_removed)
+        log.info("tenant.erased", tenant=tenant_id)
+        return await self.receipt(tenant_id) or {}
+
+    async def _begin(self, tenant_id: TenantId, at: datetime) -> Tenant:
+        """Close the tenant for good, its journal first."""
+        tenant = await self._catalog.tenant(tenant_id)
+        if tenant.status not in (TenantStatus.suspended, TenantStatus.erasing):
+            raise TenantBusy("Suspend this company before it is erased.")
+        await self._system[ERASURES].update_one(
+            {"_id": tenant_id},
+            {
+                "$setOnInsert": {
+                    "cluster": tenant.cluster,
+                    "database": tenant.database,
+                    "startedAt": at,
+                    "removed": {},
+                    "users": [],
+                }
+            },
+            upsert=True,
+        )
+        held = [TenantStatus.suspended, TenantStatus.erasing]
+        tenant = await self._move(tenant_id, held, {"$set": {"status": TenantStatus.erasing}})
+        self._observe(Step.erasure_begun)
+        return tenant
+
+    async def _remove_rows(self, tenant: Tenant) -> None:
+        """Take the tenant's rows of shared collections away: strangers' keys first, the company last."""
+        for spec in sorted(self._shared, key=lambda spec: (spec.name in self._removers, spec.name)):
+            rows = self._rows(tenant.id, spec)
+            await self._count_once(tenant.id, spec.name, await rows[0].count(rows[1]))
+            remover = self._removers.get(spec.name)
+            if remover is not None:
+                await remover(self._system, tenant.id)
+            else:
+                await rows[0].delete_many(rows[1])
+        self._observe(Step.rows_removed)
+
+    def _rows(self, tenant_id: TenantId, spec: CollectionSpec) -> tuple[Any, Document]:
+        if spec.owner_key is not None:
+            return CompanyScope(self._system, self._owner_of(tenant_id))[spec], {}
+        assert spec.tenant_key is not None  # noqa: S101 - `_shared` has no others
+        return self._system[spec], {spec.tenant_key: tenant_id}
+
+    async def _drop_database(self, tenant: Tenant) -> None:
+        client = self._clusters.client(tenant.cluster, OPERATOR)
+        database = client[tenant.database]
+        for name in await database.list_collection_names():
+            count = await database[name].estimated_document_count()
+            await self._count_once(tenant.id, f"database:{name.replace('.', '/')}", count)
+        await client.drop_database(tenant.database)
+        self._observe(Step.database_dropped)
+
+    async def _count_once(self, tenant_id: TenantId, what: str, count: int) -> None:
+        """Write down how many there were; the first count stays when a step is repeated."""
+        await self._system[ERASURES].update_one(
+            {"_id": tenant_id, f"removed.{what}": {"$exists": False}}, {"$set": {f"removed.{what}": count}}
+        )
+
+    async def _note(self, tenant_id: TenantId, update: Document) -> None:
+        await self._system[ERASURES].update_one({"_id": tenant_id}, update)
+
+    async def _move(self, tenant_id: TenantId, held: Sequence[TenantStatus], update: Document) -> Tenant:
+        moved = await self._catalog.alter({"_id": tenant_id, "status": {"$in": list(held)}}, update)
+        if moved is None:
+            if await self._catalog.journal(tenant_id, {"_id": 1}) is None:
+                raise TenantNotFound
+            raise TenantBusy
+        return moved

@@ -1,0 +1,329 @@
+"""The tier *dedicated*: what our code must not do, MongoDB refuses."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from bson import ObjectId
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure
+from tests.conftest import forget_tenants
+from tests.isolation.test_doors import PROFILE
+
+from jazzaam.composition import compose
+from jazzaam.crm.dependencies import workspace_for_operator
+from jazzaam.crm.forms import service as forms
+from jazzaam.crm.forms.models import FormType
+from jazzaam.crm.leads.models import LEADS
+from jazzaam.crm.notifications.models import NOTIFICATIONS
+from jazzaam.encryption import Cipher, Place, Undecryptable
+from jazzaam.signing import Keyring
+from jazzaam.tenancy.catalog import TENANTS
+from jazzaam.tenancy.errors import HandleReleased, TenantBusy, TenantSuspended
+from jazzaam.tenancy.models import Tier
+from jazzaam.worker import create_relay
+
+DENIED, NO_SUCH_COLLECTION = 13, 9
+
+
+@pytest.fixture
+def deployment(application):
+    return application.deployment
+
+
+@pytest.fixture
+def now(application):
+    return application.control.clock.now()
+
+
+@pytest.fixture
+async def root(mongod):
+    async with AsyncMongoClient(mongod.uri("jazzaam_root")) as client:
+        yield client
+
+
+@pytest.fixture
+async def dedicated(acme, deployment, now):
+    """Acme, with a MongoDB user of its own."""
+    acme.db.release()
+    tenant = await deployment.credentials.set_tier(acme.id, Tier.dedicated, now)
+    yield tenant
+    await deployment.credentials.drop_all(tenant)
+
+
+def lead():
+    return {"_id": ObjectId(), "platform": "other", "status": "new", "createdAt": None}
+
+
+async def refused(attempt):
+    with pytest.raises(OperationFailure) as failure:
+        await attempt
+    return failure.value.code
+
+
+class TestTheServerRefuses:
+    """Whatever our code did wrong: the tenant's client reaches no other tenant."""
+
+    @pytest.fixture
+    async def reach(self, dedicated, globex, deployment):
+        """Acme's own client, the database it may use, and the one it may not."""
+        with await deployment.tenancy.open(dedicated.id) as db:
+            client = db.raw.client
+            await client[dedicated.database]["leads"].insert_one(
+                {**lead(), "createdAt": globex.db.tenant.created_at}
+            )
+            yield client, client[dedicated.database], client[globex.db.tenant.database]
+
+    async def test_reading_and_writing(self, reach):
+        _, own, theirs = reach
+
+        assert await own["leads"].find_one({}) is not None
+        assert await refused(theirs["leads"].find_one({})) == DENIED
+        assert await refused(theirs["leads"].insert_one({})) == DENIED
+        assert await refused(theirs["leads"].update_many({}, {"$set": {"x": 1}})) == DENIED
+        assert await refused(theirs["leads"].delete_many({})) == DENIED
+        assert await refused(theirs.command("listCollections")) == DENIED
+
+    async def test_pipelines_that_write_elsewhere(self, reach):
+        _, own, theirs = reach
+        out = {"db": theirs.name, "coll": "leads"}
+
+        assert await refused(own["leads"].aggregate([{"$out": out}])) == DENIED
+        assert await refused(own["leads"].aggregate([{"$merge": {"into": out}}])) == DENIED
+        await own["leads"].aggregate([{"$out": {"db": own.name, "coll": "copied"}}])
+        assert await own["copied"].count_documents({}) == 1
+
+    async def test_pipelines_that_read_elsewhere(self, reach):
+        _, own, theirs = reach
+        elsewhere = {"from": {"db": theirs.name, "coll": "leads"}, "pipeline": [], "as": "found"}
+
+        assert await refused(own["leads"].aggregate([{"$lookup": elsewhere}])) == NO_SUCH_COLLECTION
+        here = {"from": "leads", "pipeline": [], "as": "found"}
+        assert len(await (await own["leads"].aggregate([{"$lookup": here}])).to_list()) == 1
+
+    async def test_what_rules_databases_and_users(self, reach):
+        client, own, theirs = reach
+
+        assert await refused(client.drop_database(theirs.name)) == DENIED
+        assert await refused(client.drop_database(own.name)) == DENIED
+        move = {"renameCollection": f"{own.name}.leads", "to": f"{theirs.name}.stolen"}
+        assert await refused(client.admin.command(move)) == DENIED
+        new_user = {"createUser": "me", "pwd": "x", "roles": [{"role": "root", "db": "admin"}]}
+        assert await refused(client.admin.command(new_user)) == DENIED
+        assert await refused(own.command(new_user)) == DENIED
+
+    async def test_it_sees_its_own_database_alone(self, reach):
+        client, own, _ = reach
+
+        assert await client.list_database_names() == [own.name]
+
+    async def test_the_shared_database_too(self, reach):
+        client, _, _ = reach
+
+        assert await refused(client["jazzaam_system"]["companies"].find_one({})) == DENIED
+        assert await refused(client["jazzaam_system"]["tenants"].find_one({})) == DENIED
+
+
+async def test_everything_of_a_dedicated_tenant_runs_as_itself(
+    client, acme, dedicated, root, application, deployment
+):
+    """The profiler sees nothing of *app*, and of *relay* nothing outside `jobs`."""
+    database = root[dedicated.database]
+    await database.command("profile", 2)
+    try:
+        created = await client.post(
+            "/api/v1/leads", json={"platform": "other", "fullName": "Ada"}, headers=acme.headers
+        )
+        assert created.status_code == 201, created.text
+        listed = await client.get("/api/v1/leads", headers=acme.headers)
+        assert len(listed.json()["items"]) == 1
+        await client.patch(
+            created.headers["location"], json={"fullName": "Ada Lovelace"}, headers=acme.headers
+        )
+        form = (await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)).json()
+        sent = await client.post(f"/api/v1/public/forms/{form['accessToken']}/submissions", json=PROFILE)
+        assert sent.status_code == 201, sent.text
+        await work_until_notified(application, dedicated.id)
+        await client.delete(created.headers["location"], headers=acme.headers)
+    finally:
+        await database.command("profile", 0)
+
+    seen = [row async for row in database["system.profile"].find({})]
+    users = {row["user"].partition("@")[0] for row in seen}
+    own = f"t_{dedicated.id}_e1"
+    assert own in users
+    assert users <= {own, "jazzaam_relay", "jazzaam_root", "__system", ""}
+    by_relay = [row for row in seen if row["user"].startswith("jazzaam_relay")]
+    assert by_relay
+    assert {row["ns"] for row in by_relay} == {f"{dedicated.database}.jobs"}
+
+
+async def work_until_notified(application, tenant_id):
+    """Run a real relay until the tenant's job has had its effect."""
+    stop = asyncio.Event()
+    relay = create_relay(application)
+    running = asyncio.create_task(relay.run(stop=stop))
+    try:
+        async with asyncio.timeout(20):
+            while True:
+                with await application.deployment.tenancy.open(tenant_id) as db:
+                    if await db[NOTIFICATIONS].count({}):
+                        return
+                await asyncio.sleep(0.05)
+    finally:
+        stop.set()
+        await running
+
+
+class TestCredentials:
+    async def test_the_secret_is_encrypted_and_bound_to_its_place(self, dedicated, deployment, application):
+        row = await deployment.system()[TENANTS].find_one({"_id": dedicated.id}, {"credential": 1})
+        stored, cipher = row["credential"]["secret"], application.cipher
+
+        where = Place(dedicated.id, "tenants", dedicated.id, "credential.secret")
+        assert len(cipher.decrypt(stored, where)) >= 32
+        for elsewhere in (
+            where._replace(tenant="f" * 24),
+            where._replace(row="f" * 24),
+            where._replace(collection="companies"),
+            where._replace(field="password"),
+        ):
+            with pytest.raises(Undecryptable):
+                cipher.decrypt(stored, elsewhere)
+        with pytest.raises(Undecryptable):
+            cipher.decrypt({**stored, "c": stored["c"][:-1] + b"x"}, where)
+        with pytest.raises(Undecryptable):
+            Cipher(Keyring(["another key of thirty-two bytes..."])).decrypt(stored, where)
+
+    async def test_data_written_before_is_there_and_back_again(self, acme, deployment, now):
+        await acme.db[LEADS].insert({**lead(), "createdAt": now})
+        tenant = await deployment.credentials.set_tier(acme.id, Tier.dedicated, now)
+        assert tenant.tier is Tier.dedicated
+        with await deployment.tenancy.open(acme.id) as db:
+            assert await db[LEADS].count({}) == 1
+
+        tenant = await deployment.credentials.set_tier(acme.id, Tier.shared, now)
+        await deployment.credentials.retire(acme.id, now)
+
+        assert tenant.tier is Tier.shared
+        with await deployment.tenancy.open(acme.id) as db:
+            assert await db[LEADS].count({}) == 1
+
+    async def test_rotating_lets_running_work_end(self, dedicated, deployment, now, root):
+        with await deployment.tenancy.open(dedicated.id) as before:
+            rotated = await deployment.credentials.rotate(dedicated.id, now)
+            assert rotated.credential.epoch == 2
+            await before[LEADS].count({})
+            with await deployment.tenancy.open(dedicated.id) as after:
+                await after[LEADS].insert({**lead(), "createdAt": now})
+            assert await before[LEADS].count({}) == 1
+
+        assert await deployment.credentials.retire(dedicated.id, now - timedelta(seconds=1)) == []
+        assert await deployment.credentials.retire(dedicated.id, now) == [f"t_{dedicated.id}_e1"]
+        users = (await root.admin.command("usersInfo"))["users"]
+        assert [user["user"] for user in users if dedicated.id in user["user"]] == [f"t_{dedicated.id}_e2"]
+        with await deployment.tenancy.open(dedicated.id) as db:
+            assert await db[LEADS].count({}) == 1
+
+    async def test_only_one_change_at_a_time(self, dedicated, deployment, now):
+        await deployment.system()[TENANTS].update_one(
+            {"_id": dedicated.id}, {"$set": {"credentialPending": 2, "credentialBegunAt": now}}
+        )
+
+        with pytest.raises(TenantBusy):
+            await deployment.credentials.rotate(dedicated.id, now)
+
+        assert await deployment.credentials.undo(dedicated.id)
+        assert (await deployment.credentials.rotate(dedicated.id, now)).credential.epoch == 3
+
+
+class TestHandles:
+    async def test_a_handle_that_was_given_back_does_nothing(self, acme, deployment):
+        with await deployment.tenancy.open(acme.id) as db:
+            rows = db[LEADS]
+            await rows.count({})
+
+        with pytest.raises(HandleReleased):
+            await rows.count({})
+
+    async def test_a_request_gives_its_client_back(self, client, acme, dedicated, deployment):
+        for _ in range(3):
+            assert (await client.get("/api/v1/leads", headers=acme.headers)).status_code == 200
+        assert (await client.get("/api/v1/leads/" + "f" * 24, headers=acme.headers)).status_code == 404
+
+        mine = deployment.tenancy.pool.statistics().clients[f"t_{dedicated.id}_e1"]
+        assert mine.leases == 0
+
+    async def test_suspending_closes_it_too(self, client, acme, dedicated, deployment):
+        assert (await client.get("/api/v1/leads", headers=acme.headers)).status_code == 200
+        await deployment.erasure.suspend(dedicated.id)
+
+        with pytest.raises(TenantSuspended):
+            await deployment.tenancy.open(dedicated.id)
+
+        await deployment.erasure.resume(dedicated.id)
+        assert (await client.get("/api/v1/leads", headers=acme.headers)).status_code == 200
+
+    async def test_one_suspended_while_it_waited_for_a_client_is_refused(
+        self, dedicated, deployment, monkeypatch
+    ):
+        connect = deployment.credentials.connect
+
+        async def slow(self, tenant):
+            await deployment.erasure.suspend(tenant.id)
+            return await connect(tenant)
+
+        monkeypatch.setattr(type(deployment.credentials), "connect", slow)
+
+        with pytest.raises(TenantSuspended):
+            await deployment.tenancy.open(dedicated.id)
+
+        assert deployment.tenancy.pool.statistics().leased == 0
+
+
+@pytest.fixture
+async def many(request, deployment, now, application):
+    """Dedicated companies, as many as asked for."""
+    tenants = []
+    for _ in range(request.param):
+        tenant = await deployment.provisioner.create(str(ObjectId()), at=now)
+        tenants.append(await deployment.credentials.set_tier(tenant.id, Tier.dedicated, now))
+    yield tenants
+    for tenant in tenants:
+        await deployment.credentials.drop_all(tenant)
+    await forget_tenants(application, [tenant.id for tenant in tenants])
+
+
+@pytest.mark.parametrize(
+    ("many", "size"), [(12, 4), pytest.param(200, 50, marks=pytest.mark.slow)], indirect=["many"]
+)
+async def test_more_tenants_than_clients_take_turns_and_no_request_fails(many, size, settings, app):
+    process = compose(settings.model_copy(update={"client_pool_size": size})).deployment
+    most, turns = 0, asyncio.Semaphore(size * 2)
+
+    async def request(tenant):
+        nonlocal most
+        async with turns:
+            with await process.tenancy.open(tenant.id) as db:
+                most = max(most, process.tenancy.pool.statistics().open)
+                await db[LEADS].insert({**lead(), "createdAt": tenant.created_at})
+
+    async with process.running():
+        for _ in range(3):
+            await asyncio.gather(*(request(tenant) for tenant in many))
+        statistics = process.tenancy.pool.statistics()
+        for tenant in many:
+            with await process.tenancy.open(tenant.id) as db:
+                assert await db[LEADS].count({}) == 3
+
+    assert most == size
+    assert statistics.evicted >= len(many)
+
+
+async def test_a_platform_form_of_a_dedicated_company(acme, dedicated, deployment, application):
+    """A form's key stands in the shared database, its form in the tenant's: each written by who may."""
+    with await deployment.tenancy.open(dedicated.id) as db:
+        workspace = workspace_for_operator(db, application.workspaces)
+        form = await forms.create_platform_form(workspace, FormType.meta)
+
+    assert await deployment.tenancy.catalog.key(form["accessToken"]) is not None
