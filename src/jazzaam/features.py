@@ -29,6 +29,7 @@ from jazzaam.tenancy.catalog import PUBLIC_KEYS, TENANTS
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.encryption_keys import ENCRYPTION_KEYS
 from jazzaam.tenancy.erasure import ERASURES, Remover
+from jazzaam.tenancy.fleet import FLEET_RUNS
 from jazzaam.tenancy.freshness import HEARTBEATS
 from jazzaam.tenancy.migration import RELEASES
 from jazzaam.tenancy.schema import Shape
@@ -66,6 +67,7 @@ SYSTEM_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
     PUBLIC_KEYS,
     HEARTBEATS,
     RELEASES,
+    FLEET_RUNS,
     ERASURES,
     ENCRYPTION_KEYS,
     JOBS,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from jazzaam.cli import tenants
+from jazzaam.cli import keys, tenants
 from jazzaam.cli.settings import settings_of
 
 cli = typer.Typer(
@@ -20,6 +20,7 @@ cli = typer.Typer(
     add_completion=False,
 )
 cli.add_typer(tenants.app, name="tenants")
+cli.add_typer(keys.app, name="keys")
 
 
 @cli.command()

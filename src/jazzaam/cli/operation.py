@@ -13,23 +13,25 @@ from jazzaam.tenancy.users import OPERATOR
 Result = TypeVar("Result")
 Say = Callable[[str], None]
 
+KEPT = (TenantStatus.active, TenantStatus.suspended, TenantStatus.ready)
+"""The states in which a tenant's database is whole."""
+
 
 def operate(
     settings: Settings,
     work: Callable[[Application], Awaitable[Result]],
     *,
-    prepared: bool = True,
+    keys_needed: bool = True,
 ) -> Result:
     """Run `work` in an application of the user *operator*, and close it.
 
-    Without `prepared` neither the deployment nor its keys are checked first.
+    Without `keys_needed` it runs although an encryption key is missing.
     """
 
     async def whole() -> Result:
         application = compose(settings, user=OPERATOR)
         try:
-            if prepared:
-                await prepare(application)
+            await prepare(application, keys_needed=keys_needed, every_cluster=True)
             return await work(application)
         finally:
             await application.deployment.close()

@@ -3,11 +3,13 @@
 
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jazzaam.cli.settings import settings_of
+from jazzaam.errors import InvalidInput
 
 app = typer.Typer(help="Companies and their databases.", no_args_is_help=True)
 
@@ -15,6 +17,14 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="The company's id, 24 hex 
 Grace = Annotated[
     float, typer.Option(help="Seconds the old MongoDB user stays, for work that was begun with it.")
 ]
+
+Tenants = Annotated[
+    str, typer.Option(metavar="ID,ID…", help="These companies alone; `@FILE`: an id a line.")
+]
+Where = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="cluster, status, tier or shape; repeatable.")
+]
+Concurrency = Annotated[int, typer.Option(min=1, max=256, help="Companies at once.")]
 
 
 class TierName(StrEnum):
@@ -111,3 +121,65 @@ def repair(
         settings_of(),
         lambda application: operation.repair(application, timedelta(minutes=stale_minutes), print),
     )
+
+
+@app.command()
+def migrate(
+    tenants: Tenants = "",
+    where: Where = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be changed, and change nothing.")] = False,
+    concurrency: Concurrency = 8,
+    canaries: Annotated[
+        int, typer.Option(min=0, help="Companies that go first; one failure among them halts it.")
+    ] = 3,
+    max_errors: Annotated[int, typer.Option(min=0, help="Failures after which it halts.")] = 10,
+) -> None:
+    """Bring companies that are behind to this release's collections, indexes, validators and data."""
+    from jazzaam.cli import fleet, operation
+    from jazzaam.tenancy.fleet import Rollout
+
+    choice, rollout = fleet.Choice(_ids(tenants), where or ()), Rollout(concurrency, canaries, max_errors)
+    _fail_if(
+        operation.operate(
+            settings_of(),
+            lambda application: fleet.migrate(application, choice, rollout, dry_run=dry_run, say=print),
+        )
+    )
+
+
+@app.command()
+def drift(
+    tenants: Tenants = "",
+    where: Where = None,
+    concurrency: Concurrency = 8,
+    run: Annotated[
+        str | None,
+        typer.Option(help="A name for this run: begun again with it, it goes on where it ended."),
+    ] = None,
+) -> None:
+    """Compare real collections, indexes and validators with the declared; exit status 1 if any differ."""
+    from jazzaam.cli import fleet, operation
+    from jazzaam.tenancy.fleet import Rollout
+
+    choice, rollout = fleet.Choice(_ids(tenants), where or ()), Rollout(concurrency)
+    _fail_if(
+        operation.operate(
+            settings_of(),
+            lambda application: fleet.drift(application, choice, rollout, run=run, say=print),
+        )
+    )
+
+
+def _ids(text: str) -> list[str]:
+    """Read ids between commas, or one a line from `@FILE`; raises `InvalidInput`."""
+    if not text.startswith("@"):
+        return [part for part in text.split(",") if part]
+    try:
+        return Path(text[1:]).read_text().split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput([], f"--tenants: {text[1:]} cannot be read ({type(error).__name__}).") from None
+
+
+def _fail_if(failed: int) -> None:
+    if failed:
+        raise typer.Exit(1)

@@ -18,13 +18,17 @@ from jazzaam.tenancy.models import Credential, Tenant, TenantId, TenantStatus
 
 log = get_logger(__name__)
 
+SECRET_FIELD: Final = "credential.secret"  # noqa: S105 - a path
+"""Where a dedicated tenant's row holds its MongoDB password, encrypted."""
+
 TENANTS: Final = CollectionSpec(
     "tenants",
     indexes=(
         IndexSpec("the fleet, by state", (("status", 1), ("_id", 1))),
         IndexSpec("who is behind the declared schema", (("schemaFingerprint", 1), ("status", 1))),
     ),
-    encrypted=("credential.secret",),
+    tenant_key="_id",
+    encrypted=(SECRET_FIELD,),
 )
 """One row a tenant. Beside what `Tenant` shows it holds its journal: what was begun and has not ended."""
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pymongo.errors import OperationFailure
 
 from jazzaam.encryption import Cipher, Place
-from jazzaam.tenancy.catalog import TENANTS, Catalog
+from jazzaam.tenancy.catalog import SECRET_FIELD, TENANTS, Catalog
 from jazzaam.tenancy.clusters import Client, Clusters
 from jazzaam.tenancy.errors import TenantBusy, TenantNotFound
 from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus, Tier
@@ -23,7 +23,6 @@ from jazzaam.tenancy.steps import Observer, Step, log_step
 from jazzaam.tenancy.users import OPERATOR
 
 _USER_NOT_FOUND: Final = 11
-_SECRET_FIELD: Final = "credential.secret"  # noqa: S105 - a path
 _HELD: Final = [TenantStatus.active, TenantStatus.suspended]
 
 
@@ -34,7 +33,7 @@ def user_name(tenant_id: TenantId, epoch: int) -> str:
 
 def place_of(tenant_id: TenantId) -> Place:
     """Say where a tenant's secret belongs."""
-    return Place(tenant_id, TENANTS.name, tenant_id, _SECRET_FIELD)
+    return Place(tenant_id, TENANTS.name, tenant_id, SECRET_FIELD)
 
 
 class Credentials:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from jazzaam.encryption import Cipher
+from jazzaam.logging import get_logger
 from jazzaam.tenancy import schema
 from jazzaam.tenancy.care import Care
 from jazzaam.tenancy.catalog import Catalog
@@ -15,6 +16,7 @@ from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.credentials import Credentials
 from jazzaam.tenancy.database import SystemDatabase
 from jazzaam.tenancy.erasure import Erasure, Remover
+from jazzaam.tenancy.errors import ClusterSilent
 from jazzaam.tenancy.freshness import Freshness
 from jazzaam.tenancy.migration import Migrator, register_release
 from jazzaam.tenancy.models import TenantId, TenantNaming
@@ -23,6 +25,8 @@ from jazzaam.tenancy.provisioning import Provisioner
 from jazzaam.tenancy.schema import Shape
 from jazzaam.tenancy.steps import Observer, log_step
 from jazzaam.tenancy.tenancy import Tenancy
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +73,22 @@ class Deployment:
     erasure: Erasure
     care: Care
 
-    async def prepare(self, at: datetime) -> None:
-        """Check every cluster, and make the shared database what it is declared to be.
+    async def prepare(self, at: datetime, *, every_cluster: bool = True) -> None:
+        """Check the clusters, and make the shared database what it is declared to be.
 
-        Safe to repeat, also by several processes at once. Raises `DeploymentUnfit`, `ClusterSilent`.
+        Without `every_cluster` one that does not answer is put up with, unless it holds the shared
+        database: its tenants are away, the others are not. Safe to repeat, also by several processes at
+        once. Raises `DeploymentUnfit`, `ClusterSilent`.
         """
-        for name in self.clusters.names:
-            await require_fit(self.clusters.client(name), name)
+        first, *others = self.clusters.names
+        await require_fit(self.clusters.client(first), first)
+        for name in others:
+            try:
+                await require_fit(self.clusters.client(name), name)
+            except ClusterSilent as error:
+                if every_cluster:
+                    raise
+                log.warning("cluster.silent", cluster=name, detail=error.detail)
         await register_release(self.system(), self.declared.shape, at)
         if await self.migrator.leads():
             await schema.bring(self.system().raw, self.declared.system)

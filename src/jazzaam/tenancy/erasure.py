@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from jazzaam.logging import get_logger
-from jazzaam.tenancy.catalog import Catalog
+from jazzaam.tenancy.catalog import TENANTS, Catalog
 from jazzaam.tenancy.clusters import Clusters
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.credentials import Credentials
@@ -36,9 +36,10 @@ _RECEIPT: Final = {"cluster": 1, "database": 1, "startedAt": 1, "finishedAt": 1,
 class Erasure:
     """Suspends, resumes and erases tenants.
 
-    `shared` are the shared collections that hold rows of tenants; `owner_of` gives a tenant as those with
-    an `owner_key` name it. `removers` take the place of deleting, by collection name. Between closing a
-    tenant for good and removing anything, `fence` passes: the longest that work begun before may go on.
+    `shared` are the shared collections; those that hold rows of tenants lose them. `owner_of` gives a
+    tenant as those with an `owner_key` name it. `removers` take the place of deleting, by collection name.
+    Between closing a tenant for good and removing anything, `fence` passes: the longest that work begun
+    before may go on.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Erasure:
         self._catalog = catalog
         self._credentials = credentials
         self._shared = [
-            spec for spec in shared if spec.owner_key is not None or spec.tenant_key is not None
+            spec
+            for spec in shared
+            if spec is not TENANTS and (spec.owner_key is not None or spec.tenant_key is not None)
         ]
         self._owner_of = owner_of
         self._removers = removers

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
@@ -100,20 +101,19 @@ class Migrator:
         log.info("tenant.migrated", tenant=tenant.id, differed=len(changed))
         return changed
 
-    async def touch(self, db: TenantDatabase) -> None:
-        """Migrate a tenant that a request opened and found behind; many at once do it once.
+    async def touch(self, tenant: Tenant, open_: Callable[[], Awaitable[TenantDatabase]]) -> None:
+        """Migrate a tenant that a request found behind, on a handle of its own; many at once do it once.
 
         Does nothing when a later release runs beside this one. Raises `TenantNotReady` when it takes long,
         and after it failed.
         """
-        tenant = db.tenant
         if self._left.get(tenant.id) == tenant.schema_fingerprint:
             return
         if time.monotonic() - self._superseded_at < _SUPERSEDED_SECONDS:
             return
         task = self._touching.get(tenant.id)
         if task is None:
-            task = asyncio.create_task(self._touch(db))
+            task = asyncio.create_task(self._touch(tenant, open_))
             self._touching[tenant.id] = task
             task.add_done_callback(lambda _: self._touching.pop(tenant.id, None))
         try:
@@ -125,13 +125,12 @@ class Migrator:
             log.warning("tenant.touch_failed", tenant=tenant.id, error=type(error).__name__)
             raise TenantNotReady from None
 
-    async def _touch(self, db: TenantDatabase) -> None:
+    async def _touch(self, tenant: Tenant, open_: Callable[[], Awaitable[TenantDatabase]]) -> None:
         if not await self.leads():
             self._superseded_at = time.monotonic()
             return
-        own_user = db.tenant.credential is not None
-        changed = await self.migrate(db, validators=not own_user)
+        own_user = tenant.credential is not None
+        with await open_() as db:
+            await self.migrate(db, validators=not own_user)
         if own_user:
-            remaining = [one for one in changed if one.kind is schema.DifferenceKind.other_validator]
-            if remaining:
-                self._left[db.tenant.id] = db.tenant.schema_fingerprint
+            self._left[tenant.id] = tenant.schema_fingerprint

@@ -59,14 +59,14 @@ class Tenancy:
         """
         checked = self.naming.parse(tenant_id)
         tenant = await self.catalog.tenant(checked)
-        if tenant.credential is None:  # nothing is awaited after the check
-            _require_active(tenant)
-            db = self._shared(tenant)
-        else:
-            db = await self._open_dedicated(tenant)
         if self._migrator.is_behind(tenant):
-            await self._touch(db)
-        return db
+            _require_active(tenant)
+            await self._migrator.touch(tenant, lambda: self.administer(tenant))
+            tenant = await self.catalog.tenant(checked)
+        if tenant.credential is not None:
+            return await self._open_dedicated(tenant)
+        _require_active(tenant)  # and nothing is awaited after it
+        return self._shared(tenant)
 
     async def administer(self, tenant: Tenant, user: ClusterUser | None = None) -> TenantDatabase:
         """Give a handle in any state of the tenant: for work on the fleet, never for a request.
@@ -142,13 +142,6 @@ class Tenancy:
             db.release()
             tenant = again
         raise TenantBusy
-
-    async def _touch(self, db: TenantDatabase) -> None:
-        try:
-            await self._migrator.touch(db)
-        except BaseException:
-            db.release()
-            raise
 
 
 def _require_active(tenant: Tenant) -> None:

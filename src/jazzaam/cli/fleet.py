@@ -1,0 +1,171 @@
+"""What the operator does to many companies at once, with a progress bar."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from jazzaam.cli.operation import KEPT, Say
+from jazzaam.composition import Application
+from jazzaam.errors import ConfigurationError, InvalidInput
+from jazzaam.tenancy import schema
+from jazzaam.tenancy.database import TenantDatabase
+from jazzaam.tenancy.fleet import CONDITIONS, Fleet, FleetHalted, Rollout, chosen
+from jazzaam.tenancy.models import Tenant
+from jazzaam.tenancy.schema import Difference
+from jazzaam.tenancy.tenancy import Outcome
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which companies: some by id, those that meet conditions `name=value`, or all."""
+
+    ids: Sequence[str] = ()
+    conditions: Sequence[str] = ()
+
+
+async def migrate(
+    application: Application, choice: Choice, rollout: Rollout, *, dry_run: bool, say: Say
+) -> int:
+    """Bring the chosen companies to the declared shape; gives how many failed.
+
+    Those that have it are not visited, so a run that was cut off goes on where it ended. Raises
+    `ConfigurationError` when a later release has been declared.
+    """
+    deployment = application.deployment
+    migrator, shape = deployment.migrator, deployment.declared.shape
+    if not await migrator.leads():
+        raise ConfigurationError("A later release has been here: migrate with that one.")
+    behind = await _chosen(application, choice, behind=shape.fingerprint)
+    if dry_run:
+        return await _say_what_differs(application, behind, rollout, say)
+    return await _walk(application, behind, migrator.migrate, rollout, "Migrating", say)
+
+
+async def drift(
+    application: Application, choice: Choice, rollout: Rollout, *, run: str | None, say: Say
+) -> int:
+    """Compare what is there with what is declared; gives how many companies differ or failed.
+
+    With `run`, a name, what a run of that name has compared before is left out.
+    """
+    return await _say_what_differs(application, await _chosen(application, choice), rollout, say, run)
+
+
+async def _say_what_differs(
+    application: Application, tenants: list[Tenant], rollout: Rollout, say: Say, run: str | None = None
+) -> int:
+    fleet = _fleet(application)
+    if run is not None:
+        tenants = await fleet.remaining(run, tenants)
+    collections = application.deployment.declared.shape.collections
+    wrong = 0
+
+    async def compare(db: TenantDatabase) -> list[Difference]:
+        found = await schema.differences(db.raw, collections)
+        if run is not None:
+            await fleet.note(run, db.tenant.id, application.control.clock.now())
+        return found
+
+    def show(outcome: Outcome[list[Difference]]) -> None:
+        nonlocal wrong
+        wrong += bool(outcome.result)
+        for difference in outcome.result or ():
+            say(f"{outcome.tenant_id}: {difference}")
+
+    no_halt = Rollout(rollout.concurrency, canaries=0, error_budget=len(tenants))
+    failed = await _walk(application, tenants, compare, no_halt, "Comparing", say, show)
+    return wrong + failed
+
+
+async def _walk(
+    application: Application,
+    tenants: list[Tenant],
+    visit: Callable[[TenantDatabase], Awaitable[Result]],
+    rollout: Rollout,
+    doing: str,
+    say: Say,
+    show: Callable[[Outcome[Result]], None] = lambda _: None,
+) -> int:
+    """Visit each with a progress bar, and say who failed; gives how many did."""
+    failed = done = 0
+    began = asyncio.get_running_loop().time()
+    outcomes = _fleet(application).walk(tenants, visit, rollout)
+    halted = False
+    with _progress() as progress:
+        bar = progress.add_task(doing, total=len(tenants))
+        try:
+            async for outcome in outcomes:
+                progress.advance(bar)
+                done += 1
+                show(outcome)
+                if outcome.error is not None:
+                    failed += 1
+                    say(f"{outcome.tenant_id}: {type(outcome.error).__name__}: {outcome.error}"[:300])
+        except FleetHalted:
+            halted = True
+    seconds = asyncio.get_running_loop().time() - began
+    say(f"{done - failed} of {len(tenants)} companies done, {failed} failed, in {seconds:.1f} s.")
+    if halted:
+        raise FleetHalted(
+            f"Halted after {failed} failures: {len(tenants) - done} companies were left alone."
+        )
+    return failed
+
+
+async def _chosen(application: Application, choice: Choice, behind: str | None = None) -> list[Tenant]:
+    """List the chosen tenants; raises `InvalidInput` or `TenantNotFound`."""
+    tenancy = application.deployment.tenancy
+    ids = [tenancy.naming.require(text) for text in choice.ids]
+    for tenant_id in ids:
+        await tenancy.catalog.tenant(tenant_id)
+    conditions: dict[str, str] = {}
+    for text in choice.conditions:
+        name, _, value = text.partition("=")
+        if name not in CONDITIONS or not value:
+            raise InvalidInput(
+                [], f"--where {text[:60]!r}: say one of {', '.join(CONDITIONS)}, = and a value."
+            )
+        conditions[name] = value
+    return await tenancy.catalog.tenants(
+        *(() if "status" in conditions else KEPT), matching=chosen(ids, conditions, behind)
+    )
+
+
+def _fleet(application: Application) -> Fleet:
+    return Fleet(application.deployment.tenancy, application.deployment.system())
+
+
+class _Rate(ProgressColumn):
+    """How many companies a second."""
+
+    def render(self, task: Task) -> Text:
+        """Write it out."""
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")
+
+
+def _progress() -> Progress:
+    """Make a bar that goes to standard error and leaves what is printed alone."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

@@ -1,0 +1,199 @@
+"""The operator's commands, run as `jazzaam …` runs them."""
+
+import asyncio
+import sys
+
+import pytest
+from bson import ObjectId
+
+from jazzaam.__main__ import main
+from jazzaam.tenancy.models import TenantStatus, Tier
+
+
+@pytest.fixture
+def run(settings, monkeypatch, capsys):
+    """Run a command in this process; gives its exit status and what it wrote."""
+    given = {
+        "MONGODB_URI": settings.mongodb_uri.get_secret_value(),
+        "MONGODB_OPERATOR_URI": settings.mongodb_operator_uri.get_secret_value(),
+        "SECRET_KEY": settings.secret_key[0].get_secret_value(),
+        "ENCRYPTION_KEYS": settings.encryption_keys[0].get_secret_value(),
+        "DATA_DIR": str(settings.data_dir),
+        "ERASE_FENCE_SECONDS": "0",
+    }
+
+    def run(*arguments, **changed):
+        for name, value in {**given, **changed}.items():
+            monkeypatch.setenv(f"JAZZAAM_{name}", value)
+        monkeypatch.setattr(sys, "argv", ["jazzaam", *arguments])
+        capsys.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as ended:
+            status = ended.code or 0
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return run
+
+
+@pytest.fixture
+def catalog(application):
+    return application.deployment.tenancy.catalog
+
+
+async def row(catalog, company):
+    catalog.forget(company.id)
+    return await catalog.tenant(company.id)
+
+
+@pytest.fixture
+def command(run):
+    """Run a command from an asynchronous test: it has an event loop, and so a thread, of its own."""
+
+    async def command(*arguments, **changed):
+        return await asyncio.to_thread(run, *arguments, **changed)
+
+    return command
+
+
+async def test_the_list_names_every_company(command, acme):
+    status, out, _ = await command("tenants", "list")
+
+    assert status == 0
+    assert f"{acme.id}  active        shared     main  jazzaam_company_{acme.id}\n" in out
+
+
+async def test_a_tier_is_set_and_its_credentials_rotated(command, acme, catalog, application):
+    status, out, _ = await command("tenants", "set-tier", acme.id, "dedicated", "--grace", "0")
+    assert (status, out) == (0, f"{acme.id} is dedicated now.\n")
+    assert (await row(catalog, acme)).tier is Tier.dedicated
+
+    status, out, _ = await command("tenants", "rotate-credentials", acme.id, "--grace", "0")
+    assert status == 0
+    assert f"t_{acme.id}_e2" in out
+    assert f"The old MongoDB user t_{acme.id}_e1 is dropped." in out
+
+    status, out, _ = await command("tenants", "set-tier", acme.id, "shared", "--grace", "0")
+    assert status == 0
+    assert (await row(catalog, acme)).tier is Tier.shared
+    assert await application.deployment.credentials.drop_all(acme.db.tenant) == []
+
+
+async def test_a_company_is_suspended_resumed_deleted_and_restored(command, acme, catalog, client):
+    assert (await command("tenants", "suspend", acme.id))[0] == 0
+    assert (await row(catalog, acme)).status is TenantStatus.suspended
+    assert (await command("tenants", "resume", acme.id))[0] == 0
+    assert (await row(catalog, acme)).status is TenantStatus.active
+
+    status, out, _ = await command("tenants", "delete", acme.id)
+    assert status == 0
+    assert "will be erased after" in out
+    assert (await row(catalog, acme)).status is TenantStatus.suspended
+    assert (await command("tenants", "resume", acme.id))[0] == 0
+    assert (await client.get("/api/v1/leads", headers=acme.headers)).status_code == 200
+
+
+async def test_a_company_is_erased_at_once_with_a_receipt(command, acme, client):
+    await client.post("/api/v1/leads", json={"platform": "other", "fullName": "Ada"}, headers=acme.headers)
+
+    status, out, _ = await command("tenants", "delete", acme.id, "--grace-days", "0")
+
+    assert status == 0
+    lines = [line.split() for line in out.splitlines()]
+    assert ["memberships", "1"] in lines
+    assert ["database:leads", "1"] in lines
+    assert (await command("tenants", "receipt", acme.id))[1] == out
+    status, _, err = await command("tenants", "resume", acme.id)
+    assert (status, err) == (2, "jazzaam: There is no such company.\n")
+
+
+async def test_nothing_to_migrate_and_no_drift(command, acme):
+    status, out, _ = await command("tenants", "migrate", "--tenants", acme.id)
+    assert status == 0
+    assert "0 of 0 companies done" in out
+    status, out, _ = await command("tenants", "drift", "--tenants", acme.id)
+    assert status == 0
+    assert "1 of 1 companies done, 0 failed" in out
+
+
+async def test_drift_is_named_and_migrating_mends_it(command, acme, globex, application):
+    database = application.deployment.clusters.client("main")[acme.db.tenant.database]
+    await database["leads"].drop_index("createdAt_-1__id_-1")
+    both = f"{acme.id},{globex.id}"
+
+    status, out, _ = await command("tenants", "drift", "--tenants", both)
+    assert status == 1
+    assert f"{acme.id}: missing index leads.createdAt_-1__id_-1" in out
+    assert f"{globex.id}: " not in out
+
+    await application.deployment.tenancy.catalog.alter(
+        {"_id": acme.id}, {"$set": {"schemaFingerprint": "older"}}
+    )
+    status, out, _ = await command("tenants", "migrate", "--dry-run", "--where", "shape=older")
+    assert status == 1
+    assert f"{acme.id}: missing index" in out
+    status, out, _ = await command("tenants", "migrate", "--tenants", both)
+    assert status == 0
+    assert "1 of 1 companies done" in out
+    assert (await command("tenants", "drift", "--tenants", both))[0] == 0
+
+
+async def test_a_named_run_goes_on_where_it_ended(command, acme, globex):
+    name = str(ObjectId())
+    assert "1 of 1" in (await command("tenants", "drift", "--run", name, "--tenants", acme.id))[1]
+
+    out = (await command("tenants", "drift", "--run", name, "--tenants", f"{acme.id},{globex.id}"))[1]
+
+    assert "1 of 1" in out
+
+
+async def test_repair_says_when_there_is_nothing(command, acme):
+    status, out, _ = await command("tenants", "repair")
+
+    assert status == 0
+    assert "could not" not in out
+
+
+async def test_keys_are_listed_without_showing_one(command, settings):
+    status, out, _ = await command("keys", "list")
+
+    assert status == 0
+    assert " encrypts  in use since" in out
+    assert settings.encryption_keys[0].get_secret_value() not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("tenants", "suspend", "no-id"), "'no-id' is not a company's id."),
+        (("tenants", "resume", "F" * 24), f"'{'F' * 24}' is not a company's id."),
+        (("tenants", "delete", "f" * 24), "There is no such company."),
+        (("tenants", "set-tier", "f" * 24, "dedicated"), "There is no such company."),
+        (("tenants", "rotate-credentials", "f" * 23), f"'{'f' * 23}' is not a company's id."),
+        (("tenants", "receipt", "f" * 24), "There is no such company."),
+        (("tenants", "migrate", "--tenants", "x"), "'x' is not a company's id."),
+        (("tenants", "drift", "--tenants", "@/no/such/file"), "cannot be read (FileNotFoundError)"),
+        (("tenants", "drift", "--where", "colour=red"), "--where 'colour=red': say one of cluster,"),
+        (("keys", "forget", "00000000"), "'00000000' is no key in use"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(run, app, arguments, line):
+    status, out, err = run(*arguments)
+
+    assert status == 2
+    assert out == ""
+    assert err.startswith("jazzaam: ")
+    assert line in err
+    assert err.count("\n") == 1
+
+
+def test_a_cluster_that_does_not_answer_is_one_line_that_names_it(run, app):
+    nobody = '{"gone": {"app": "mongodb://127.0.0.1:1/?directConnection=true"}}'
+
+    status, _, err = run("tenants", "list", CLUSTERS=nobody)
+
+    assert status == 2
+    assert err.startswith("jazzaam: The MongoDB cluster 'gone' does not answer; waited 5 s")
+    assert err.count("\n") == 1
