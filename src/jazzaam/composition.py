@@ -22,13 +22,14 @@ from jazzaam.encryption import Cipher
 from jazzaam.errors import ConfigurationError
 from jazzaam.features import (
     ON_LEADS,
+    PORTABLE,
     REMOVERS,
     SHAPE,
     SYSTEM_COLLECTIONS,
     WATCHED_COLLECTIONS,
     registry,
 )
-from jazzaam.identifiers import OBJECT_ID_PATTERN, new_id
+from jazzaam.identifiers import OBJECT_ID_PATTERN, is_public_token, new_id, new_public_token
 from jazzaam.integrations.email import Mailer
 from jazzaam.integrations.email.folder import FolderMailer
 from jazzaam.integrations.email.smtp import SmtpMailer
@@ -133,6 +134,9 @@ def _declared(settings: Settings) -> Declared:
         new_id=lambda: str(new_id()),
         owner_of=ObjectId,
         removers=REMOVERS,
+        portable=PORTABLE,
+        new_key=new_public_token,
+        is_key=is_public_token,
     )
 
 

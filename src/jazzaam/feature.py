@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jazzaam.jobs.registry import Job
+from jazzaam.tenancy.capsule import Portable
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.erasure import Remover
 
@@ -18,7 +19,7 @@ class Feature:
 
     `pages` are routes outside `/api/v1`, read by people. `system_collections` stand in the shared
     database, `collections` in every company's. `removers` say how a company's rows of a shared collection
-    go with it, where deleting them would be wrong.
+    go with it, where deleting them would be wrong; `portable`, which of them travel in a capsule.
     """
 
     name: str
@@ -26,5 +27,6 @@ class Feature:
     pages: "APIRouter | None" = None
     collections: Sequence[CollectionSpec] = field(default_factory=tuple[CollectionSpec, ...])
     system_collections: Sequence[CollectionSpec] = field(default_factory=tuple[CollectionSpec, ...])
+    portable: Sequence[Portable] = field(default_factory=tuple[Portable, ...])
     removers: Mapping[str, Remover] = field(default_factory=dict[str, Remover])
     jobs: Sequence[Job] = field(default_factory=tuple[Job, ...])

@@ -77,6 +77,9 @@ SYSTEM_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
 SHAPE: Final = Shape(TENANT_COLLECTIONS, MIGRATIONS)
 """What every company's database is declared to be."""
 
+PORTABLE: Final = tuple(one for feature in FEATURES for one in feature.portable)
+"""Which rows of the shared database travel with their company."""
+
 REMOVERS: Final[Mapping[str, Remover]] = {
     name: remover for feature in FEATURES for name, remover in feature.removers.items()
 }

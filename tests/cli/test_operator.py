@@ -5,8 +5,10 @@ import sys
 
 import pytest
 from bson import ObjectId
+from tests.conftest import forget_tenants
 
 from jazzaam.__main__ import main
+from jazzaam.crm.leads.models import LEADS
 from jazzaam.tenancy.models import TenantStatus, Tier
 
 
@@ -109,6 +111,21 @@ async def test_a_company_is_erased_at_once_with_a_receipt(command, acme, client)
     assert (status, err) == (2, "jazzaam: There is no such company.\n")
 
 
+async def test_a_company_is_exported_and_imported(command, acme, globex, client, tmp_path, application):
+    await client.post("/api/v1/leads", json={"platform": "other", "fullName": "Ada"}, headers=acme.headers)
+    file, new_id = str(tmp_path / "acme.capsule"), str(ObjectId())
+
+    status, out, _ = await command("tenants", "export", acme.id, file)
+    assert status == 0
+    assert out.startswith(f"{acme.id}: ")
+    status, out, err = await command("tenants", "import", file, "--as", new_id, "--owner", globex.email)
+    assert (status, err.count("jazzaam: ")) == (0, 0)
+    assert out.startswith(f"{new_id}: ")
+    with await application.deployment.tenancy.open(new_id) as db:
+        assert await db[LEADS].count({"fullName": "Ada"}) == 1
+    await forget_tenants(application, [new_id])
+
+
 async def test_nothing_to_migrate_and_no_drift(command, acme):
     status, out, _ = await command("tenants", "migrate", "--tenants", acme.id)
     assert status == 0
@@ -176,6 +193,9 @@ async def test_keys_are_listed_without_showing_one(command, settings):
         (("tenants", "migrate", "--tenants", "x"), "'x' is not a company's id."),
         (("tenants", "drift", "--tenants", "@/no/such/file"), "cannot be read (FileNotFoundError)"),
         (("tenants", "drift", "--where", "colour=red"), "--where 'colour=red': say one of cluster,"),
+        (("tenants", "export", "f" * 24, "/no/such/folder/x"), "There is no such company."),
+        (("tenants", "import", "/no/such/file"), "cannot be read"),
+        (("tenants", "import", "pyproject.toml"), "pyproject.toml is not a capsule."),
         (("keys", "forget", "00000000"), "'00000000' is no key in use"),
     ],
 )

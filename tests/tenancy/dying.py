@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 from bson import ObjectId
 
@@ -36,6 +37,11 @@ async def act(application, action, *arguments):
     elif action == "erase":
         await deployment.erasure.suspend(tenant_id, erase_after=now)
         await deployment.erasure.erase(tenant_id, now)
+    elif action == "import":
+        path, new_id = arguments
+        await deployment.importer.load(
+            Path(path), application.keyring, tenant_id=new_id, at=application.control.clock.now
+        )
     elif action == "dedicate":
         await deployment.credentials.set_tier(tenant_id, Tier.dedicated, now)
     elif action == "rotate":

@@ -18,6 +18,7 @@ Grace = Annotated[
     float, typer.Option(help="Seconds the old MongoDB user stays, for work that was begun with it.")
 ]
 
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The capsule.")]
 Tenants = Annotated[
     str, typer.Option(metavar="ID,ID…", help="These companies alone; `@FILE`: an id a line.")
 ]
@@ -167,6 +168,39 @@ def drift(
             settings_of(),
             lambda application: fleet.drift(application, choice, rollout, run=run, say=print),
         )
+    )
+
+
+@app.command("export")
+def export_(tenant_id: Id, file: File) -> None:
+    """Write everything of a company to one compressed, signed file: its capsule."""
+    from jazzaam.cli import capsules, operation
+
+    operation.operate(
+        settings_of(), lambda application: capsules.export_tenant(application, tenant_id, file, print)
+    )
+
+
+@app.command("import")
+def import_(
+    file: File,
+    as_: Annotated[str | None, typer.Option("--as", metavar="NEWID", help="Under another id.")] = None,
+    accept_foreign: Annotated[
+        str | None,
+        typer.Option(metavar="SHA256", help="Take another installation's capsule, by its file's hash."),
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="EMAIL", help="The account that is to own the company.")
+    ] = None,
+) -> None:
+    """Make a company of a capsule."""
+    from jazzaam.cli import capsules, operation
+
+    operation.operate(
+        settings_of(),
+        lambda application: capsules.import_tenant(
+            application, file, as_id=as_, accept_foreign=accept_foreign, owner=owner, say=print
+        ),
     )
 
 

@@ -50,6 +50,7 @@ TRASH: Final = CollectionSpec(
 IDEMPOTENCY: Final = CollectionSpec(
     "idempotency",
     indexes=(IndexSpec("forgets after a day", (("at", 1),), expire_after=REQUESTS_KEPT),),
+    transient=True,
 )
 """Requests that were answered, by the hash of who asked what under which key."""
 

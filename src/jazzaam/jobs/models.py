@@ -29,6 +29,7 @@ JOBS: Final = CollectionSpec(
             },
         }
     },
+    transient=True,
 )
 
 

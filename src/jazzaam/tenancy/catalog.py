@@ -172,6 +172,16 @@ class Catalog:
         """Let a reserved key open what it names; safe to repeat."""
         await self._system[PUBLIC_KEYS].update_one({"_id": key}, {"$set": {"state": KeyState.active}})
 
+    async def activate_keys(self, tenant_id: TenantId) -> None:
+        """Let a tenant's reserved keys open what they name; safe to repeat."""
+        await self._system[PUBLIC_KEYS].update_many(
+            {"tenantId": tenant_id, "state": KeyState.reserved}, {"$set": {"state": KeyState.active}}
+        )
+
+    async def release_reserved_keys(self, tenant_id: TenantId) -> None:
+        """Take a tenant's keys away that never opened anything; safe to repeat."""
+        await self._system[PUBLIC_KEYS].delete_many({"tenantId": tenant_id, "state": KeyState.reserved})
+
     async def release_key(self, key: str) -> None:
         """Take a key away; safe to repeat."""
         await self._system[PUBLIC_KEYS].delete_many({"_id": key})

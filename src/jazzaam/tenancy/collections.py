@@ -52,7 +52,8 @@ class CollectionSpec:
     that says whose a row is, and such a collection opens through a `CompanyScope` only. `encrypted`
     names the fields that hold ciphertexts, by dotted path, so that keys can be rotated. `tenant_key` is
     for the tenancy core's own shared collections: the field that names a tenant as the catalog does.
-    `public_key` says which field holds a key that strangers know the document by.
+    `public_key` says which field holds a key that strangers know the document by. What is `transient` is
+    work under way: it is never taken over from another installation.
     """
 
     name: str
@@ -63,3 +64,4 @@ class CollectionSpec:
     tenant_key: str | None = None
     encrypted: Sequence[str] = ()
     public_key: PublicKeyField | None = None
+    transient: bool = False

@@ -1,5 +1,6 @@
 """One process's view of MongoDB, put together."""
 
+import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from datetime import datetime, timedelta
 from jazzaam.encryption import Cipher
 from jazzaam.logging import get_logger
 from jazzaam.tenancy import schema
+from jazzaam.tenancy.capsule import Portable
+from jazzaam.tenancy.capsule_import import Importer
 from jazzaam.tenancy.care import Care
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.client_pool import DEFAULT_POLICY, ClientPool, PoolPolicy
@@ -35,7 +38,7 @@ class Declared:
 
     `shape` is every tenant's database; `system` are the shared collections, of which the `watched` keep
     caches fresh. `owner_of` and `removers` are described at `Erasure`; `new_id` makes an id for a tenant
-    that is built ahead of time.
+    that is built ahead of time; `portable`, `new_key` and `is_key` are for capsules.
     """
 
     naming: TenantNaming
@@ -45,6 +48,9 @@ class Declared:
     new_id: Callable[[], str]
     owner_of: Callable[[TenantId], object]
     removers: Mapping[str, Remover] = field(default_factory=dict[str, Remover])
+    portable: Sequence[Portable] = ()
+    new_key: Callable[[], str] = secrets.token_urlsafe
+    is_key: Callable[[str], bool] = bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ class Deployment:
     credentials: Credentials
     migrator: Migrator
     erasure: Erasure
+    importer: Importer
     care: Care
 
     async def prepare(self, at: datetime, *, every_cluster: bool = True) -> None:
@@ -156,6 +163,21 @@ def deploy(
         fence=bounds.erase_fence,
         observe=observe,
     )
+    importer = Importer(
+        system=system,
+        naming=naming,
+        clusters=clusters,
+        catalog=catalog,
+        placement=placement,
+        tenancy=tenancy,
+        migrator=migrator,
+        provisioner=provisioner,
+        erasure=erasure,
+        portable=declared.portable,
+        new_key=declared.new_key,
+        is_key=declared.is_key,
+        observe=observe,
+    )
     care = Care(
         tenancy=tenancy,
         clusters=clusters,
@@ -176,5 +198,6 @@ def deploy(
         credentials=credentials,
         migrator=migrator,
         erasure=erasure,
+        importer=importer,
         care=care,
     )

@@ -163,6 +163,7 @@ class Provisioner:
             expecting = {"_id": tenant.id, "status": tenant.status}
             if await self._catalog.alter(expecting, {"$set": {"status": TenantStatus.erasing}}) is None:
                 return False
+        await self._catalog.release_reserved_keys(tenant.id)
         await self._clusters.client(tenant.cluster, OPERATOR).drop_database(tenant.database)
         return await self._catalog.remove(tenant.id, only_from=TenantStatus.erasing)
 

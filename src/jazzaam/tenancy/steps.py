@@ -30,6 +30,11 @@ class Step(StrEnum):
     user_made = "credential: its MongoDB user is there"
     credential_switched = "credential: the catalog names the new user"
     old_user_dropped = "credential: the old user is gone"
+    import_begun = "import: the catalog knows of it"
+    collection_loaded = "import: a collection is loaded"
+    shape_brought = "import: indexes and validators are there"
+    keys_reserved = "import: its public keys are reserved"
+    imported = "import: it can be opened"
 
 
 Observer = Callable[[Step], None]

@@ -21,7 +21,7 @@ from jazzaam.control.accounts.models import (
     Registration,
     Session,
 )
-from jazzaam.control.companies.models import COMPANIES
+from jazzaam.control.companies.models import COMPANIES, DEFAULT_SETTINGS
 from jazzaam.control.memberships.models import MEMBERSHIPS, Membership
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
@@ -157,7 +157,7 @@ class AccountRepository:
                     "isActive": True,
                     "subscriptionPlan": "free",
                     "subscriptionStatus": "trial",
-                    "settings": {"timezone": "UTC", "currency": "USD", "language": "en"},
+                    "settings": dict(DEFAULT_SETTINGS),
                     "revision": 1,
                     "createdAt": at,
                     "updatedAt": at,

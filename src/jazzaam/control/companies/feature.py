@@ -1,7 +1,13 @@
 """What companies contribute."""
 
-from jazzaam.control.companies.models import COMPANIES
-from jazzaam.control.companies.repository import remove_company
+from jazzaam.control.companies.models import COMPANIES, PROFILE_FIELDS
+from jazzaam.control.companies.repository import adopt_company, remove_company
 from jazzaam.feature import Feature
+from jazzaam.tenancy.capsule import Portable
 
-FEATURE = Feature("companies", system_collections=(COMPANIES,), removers={COMPANIES.name: remove_company})
+FEATURE = Feature(
+    "companies",
+    system_collections=(COMPANIES,),
+    portable=(Portable(COMPANIES, PROFILE_FIELDS, adopt_company),),
+    removers={COMPANIES.name: remove_company},
+)

@@ -7,6 +7,20 @@ from typing import Final
 
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 
+DEFAULT_SETTINGS: Final = {"timezone": "UTC", "currency": "USD", "language": "en"}
+"""What a new company begins with: IANA zone, ISO 4217, ISO 639-1."""
+
+PROFILE_FIELDS: Final = (
+    "companyName",
+    "description",
+    "companyServiceType",
+    "companySubServices",
+    "website",
+    "industry",
+    "settings",
+)
+"""What of a company's document is the company's own, and may travel with it."""
+
 COMPANIES: Final = CollectionSpec(
     "companies",
     indexes=(

@@ -1,11 +1,16 @@
 """Queries on companies that belong to no account's own."""
 
+from datetime import UTC, datetime
+from typing import Final, cast
+
 from bson import ObjectId
 
-from jazzaam.control.companies.models import COMPANIES
+from jazzaam.control.companies.models import COMPANIES, DEFAULT_SETTINGS, PROFILE_FIELDS
 from jazzaam.control.memberships.models import MEMBERSHIPS
-from jazzaam.tenancy.database import CompanyScope, SystemDatabase
+from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
 from jazzaam.tenancy.models import TenantId
+
+_LONGEST_TEXT: Final = 5_000
 
 ACCOUNT_FIELDS = (
     "email", "password", "userType", "provider", "emailVerified", "isActive", "revision", "createdAt",
@@ -30,3 +35,49 @@ async def remove_company(db: SystemDatabase, tenant_id: TenantId) -> None:
         return
     kept = {field: f"${field}" for field in ACCOUNT_FIELDS}
     await rows.find_one_and_update({}, [{"$project": kept}, {"$set": {"userType": "user"}}], {"_id": 1})
+
+
+async def adopt_company(db: SystemDatabase, tenant_id: TenantId, row: Document) -> None:
+    """Write the document of a company that was imported, in the running change.
+
+    It is no account: it has no password, and an address that nobody can have (RFC 2606). Its plan is the
+    free one.
+    """
+    now = datetime.now(UTC)
+    await CompanyScope(db, ObjectId(tenant_id))[COMPANIES].insert(
+        {
+            "email": f"{tenant_id}@imported.invalid",
+            "userType": "company",
+            "companyName": "Imported company",
+            **_profile(row),
+            "isActive": True,
+            "emailVerified": False,
+            "subscriptionPlan": "free",
+            "subscriptionStatus": "trial",
+            "revision": 1,
+            "createdAt": now,
+            "updatedAt": now,
+        }
+    )
+
+
+def _profile(row: Document) -> Document:
+    """Take over of a stranger's row what is of the right type, and leave the rest out."""
+    texts = {
+        name: value[:_LONGEST_TEXT]
+        for name, value in row.items()
+        if name in PROFILE_FIELDS and isinstance(value, str)
+    }
+    subjects: object = row.get("companySubServices")
+    settings: object = row.get("settings")
+    given = cast("dict[str, object]", settings) if isinstance(settings, dict) else {}
+    return {
+        **texts,
+        "companySubServices": [one for one in cast("list[object]", subjects) if isinstance(one, str)]
+        if isinstance(subjects, list)
+        else [],
+        "settings": {
+            name: value if isinstance(value := given.get(name), str) else usual
+            for name, usual in DEFAULT_SETTINGS.items()
+        },
+    }

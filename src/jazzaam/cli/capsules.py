@@ -1,0 +1,79 @@
+"""`jazzaam tenants export` and `import`."""
+
+from pathlib import Path
+
+from bson import ObjectId
+
+from jazzaam.cli.operation import Say, known_tenant
+from jazzaam.composition import Application
+from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.errors import InvalidInput
+from jazzaam.tenancy.capsule import export
+from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.tenancy.models import TenantId
+from jazzaam.tenancy.users import OPERATOR
+
+_MEGA = 1_000_000
+
+
+async def export_tenant(application: Application, text: str, path: Path, say: Say) -> None:
+    """Write a company's capsule; raises `InvalidInput` for a path that cannot be written, or is taken."""
+    deployment = application.deployment
+    tenant = await known_tenant(application, text)
+    try:
+        done = await export(
+            tenant,
+            path,
+            client=deployment.clusters.client(tenant.cluster, OPERATOR),
+            system=deployment.system(),
+            owner=deployment.declared.owner_of(tenant.id),
+            portable=deployment.declared.portable,
+            keyring=application.keyring,
+            at=application.control.clock.now(),
+        )
+    except FileExistsError:
+        raise InvalidInput([], f"{path} exists already.") from None
+    except OSError as error:
+        raise InvalidInput([], f"{path} cannot be written: {error.strerror}.") from None
+    say(
+        f"{tenant.id}: {done.documents} documents, {done.bytes / _MEGA:.1f} MB in {done.seconds:.1f} s "
+        f"({done.bytes / _MEGA / max(done.seconds, 0.001):.0f} MB/s)."
+    )
+
+
+async def import_tenant(
+    application: Application,
+    path: Path,
+    *,
+    as_id: str | None,
+    accept_foreign: str | None,
+    owner: str | None,
+    say: Say,
+) -> None:
+    """Make a company of a capsule; with `owner`, an account's address, it is that account's.
+
+    Raises `CapsuleRefused`, `TenantExists`, and `InvalidInput` for an owner who has no account.
+    """
+    deployment, clock = application.deployment, application.control.clock
+    accounts = AccountRepository(deployment.system())
+    account = await accounts.by_email(owner.strip().lower()) if owner is not None else None
+    if owner is not None and account is None:
+        raise InvalidInput([], f"{owner[:60]!r} has no account.")
+
+    async def appoint(system: SystemDatabase, tenant_id: TenantId) -> None:
+        if account is not None:
+            await AccountRepository(system).add_owner(ObjectId(tenant_id), account.id, clock.now())
+
+    done = await deployment.importer.load(
+        path,
+        application.keyring,
+        tenant_id=as_id,
+        accept_foreign=accept_foreign,
+        at=clock.now,
+        also=appoint,
+    )
+    say(f"{done.tenant.id}: {done.documents} documents imported.")
+    if done.new_keys:
+        say(f"{done.new_keys} public keys were in use: what they opened has new addresses now.")
+    if account is None:
+        say("Nobody works there yet: import with --owner EMAIL to say whose it is.")

@@ -1,0 +1,299 @@
+"""A capsule becomes a tenant. The file is hostile input until its signature says otherwise, and after.
+
+It is read twice: once to check everything, before anything is written, and once to load it. It is built
+under a row that is *importing*, which nobody can open, and becomes a tenant with the last write. Names,
+indexes and validators come from the declared shape; the file's are for whoever reads it with other tools.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bson.errors import InvalidBSON
+from bson.raw_bson import RawBSONDocument
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
+
+from jazzaam.signing import Keyring
+from jazzaam.tasks import end_tasks
+from jazzaam.tenancy import schema
+from jazzaam.tenancy.capsule import Portable
+from jazzaam.tenancy.capsule_check import Checked, check, require_decodable
+from jazzaam.tenancy.capsule_format import (
+    CapsuleRefused,
+    Kind,
+    decode,
+    documents_in,
+    reading,
+    records,
+    sha256_of,
+)
+from jazzaam.tenancy.catalog import Catalog, PublicKey
+from jazzaam.tenancy.change import change
+from jazzaam.tenancy.clusters import Clusters
+from jazzaam.tenancy.collections import CollectionSpec
+from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.tenancy.erasure import Erasure
+from jazzaam.tenancy.errors import TenantExists
+from jazzaam.tenancy.migration import Migrator
+from jazzaam.tenancy.models import Tenant, TenantId, TenantNaming, TenantStatus
+from jazzaam.tenancy.placement import Placement
+from jazzaam.tenancy.provisioning import Provisioner
+from jazzaam.tenancy.schema import Shape
+from jazzaam.tenancy.steps import Observer, Step, log_step
+from jazzaam.tenancy.tenancy import Tenancy
+from jazzaam.tenancy.users import OPERATOR
+
+_ALIVE_SECONDS: Final = 30
+"""How often an import says that it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a capsule."""
+
+    tenant: Tenant
+    documents: int
+    new_keys: int
+
+
+class Importer:
+    """Makes tenants of capsules; acts as *operator*. `new_key` makes a public key, `is_key` knows one."""
+
+    def __init__(
+        self,
+        *,
+        system: Callable[[], SystemDatabase],
+        naming: TenantNaming,
+        clusters: Clusters,
+        catalog: Catalog,
+        placement: Placement,
+        tenancy: Tenancy,
+        migrator: Migrator,
+        provisioner: Provisioner,
+        erasure: Erasure,
+        portable: Sequence[Portable],
+        new_key: Callable[[], str],
+        is_key: Callable[[str], bool],
+        observe: Observer = log_step,
+    ) -> None:
+        self._system = system
+        self._naming = naming
+        self._clusters = clusters
+        self._catalog = catalog
+        self._placement = placement
+        self._tenancy = tenancy
+        self._migrator = migrator
+        self._provisioner = provisioner
+        self._erasure = erasure
+        self._portable = {one.spec.name: one for one in portable}
+        self._new_key = new_key
+        self._is_key = is_key
+        self._observe = observe
+
+    async def load(
+        self,
+        path: Path,
+        keyring: Keyring,
+        *,
+        tenant_id: str | None = None,
+        accept_foreign: str | None = None,
+        at: Callable[[], datetime],
+        also: Callable[[SystemDatabase, TenantId], Awaitable[None]] | None = None,
+    ) -> Imported:
+        """Make a tenant of a capsule, under its own id or another; `also` joins the last transaction.
+
+        One that another installation signed is taken only with its file's SHA-256 as `accept_foreign`.
+        What was written of an import that fails is taken back. Raises `CapsuleRefused`, `TenantExists`
+        (also for an id that was erased), `ClusterFull`.
+        """
+        shape = self._migrator.shape
+        checked = check(path, shape, keyring)
+        if not checked.ours:
+            require_decodable(checked)
+            digest = sha256_of(path)
+            if (accept_foreign or "").lower() != digest:
+                raise CapsuleRefused(
+                    "The capsule is of another installation: if you trust it, import it with "
+                    f"--accept-foreign {digest}"
+                )
+        chosen = self._naming.require(tenant_id or checked.tenant)
+        tenant = await self._begin(chosen, checked, at())
+        try:
+            async with self._saying_so(tenant, at):
+                new_keys = await self._build(tenant, checked, at())
+                opened = await self._open(tenant, checked, also)
+        except BaseException:
+            await self._provisioner.undo(tenant)
+            raise
+        await self._catalog.activate_keys(tenant.id)
+        return Imported(opened, sum(checked.counts.values()), new_keys)
+
+    async def _begin(self, tenant_id: TenantId, checked: Checked, at: datetime) -> Tenant:
+        if await self._erasure.is_erased(tenant_id):
+            raise TenantExists(f"A company {tenant_id} was erased: import it under another id.")
+        tenant = Tenant(
+            id=tenant_id,
+            status=TenantStatus.importing,
+            cluster=await self._placement.choose(self._migrator.shape.tables, for_operator=True),
+            database=self._naming.database(tenant_id),
+            schema_fingerprint="",
+            data_version=checked.data_version,
+            created_at=at,
+        )
+        await self._catalog.add_tenant(tenant, {"importedAt": at})
+        self._observe(Step.import_begun)
+        return tenant
+
+    @asynccontextmanager
+    async def _saying_so(self, tenant: Tenant, at: Callable[[], datetime]) -> AsyncGenerator[None]:
+        """Say again and again that the import goes on, or it is taken for the rest of a crash."""
+
+        async def say() -> None:
+            while True:
+                await asyncio.sleep(_ALIVE_SECONDS)
+                await self._catalog.alter(
+                    {"_id": tenant.id, "status": TenantStatus.importing}, {"$set": {"importedAt": at()}}
+                )
+
+        saying = asyncio.create_task(say())
+        try:
+            yield
+        finally:
+            await end_tasks([saying])
+
+    async def _build(self, tenant: Tenant, checked: Checked, at: datetime) -> int:
+        """Load, bring to the shape, and reserve public keys; gives how many keys had to be new ones."""
+        shape = self._migrator.shape
+        database = self._clusters.client(tenant.cluster, OPERATOR)[tenant.database]
+        if not checked.ours:
+            await schema.build(database, [_without_indexes(spec) for spec in shape.collections])
+        await self._load(checked, database)
+        for name, count in checked.counts.items():
+            loaded = await database[name].count_documents({})
+            if loaded != count and not (_is_left_out(shape, name) and not checked.ours):
+                raise CapsuleRefused(f"{name}: {loaded} documents were loaded, the capsule names {count}.")
+        await self._strip_secrets(tenant, checked, database)
+        try:
+            with await self._tenancy.administer(tenant, OPERATOR) as db:
+                await self._migrator.migrate(db)
+        except (DuplicateKeyError, WriteError) as error:
+            raise CapsuleRefused(f"The capsule's data does not fit: {type(error).__name__}.") from None
+        self._observe(Step.shape_brought)
+        new_keys = await self._reserve_keys(tenant, database, at)
+        self._observe(Step.keys_reserved)
+        return new_keys
+
+    async def _load(self, checked: Checked, database: AsyncDatabase[Any]) -> None:
+        left_out = {
+            spec.name for spec in self._migrator.shape.collections if spec.transient and not checked.ours
+        }
+        name = ""
+        with reading(checked.path) as stream:
+            for kind, payload in records(stream, most_bytes=checked.most_bytes):
+                if kind in (Kind.collection, Kind.correction, Kind.row, Kind.manifest):
+                    if name:
+                        self._observe(Step.collection_loaded)
+                    name = str(decode(payload)["name"]) if kind.name in _NAMED else ""
+                elif name in left_out:
+                    continue
+                elif kind is Kind.documents:
+                    await _insert(database, name, payload, trusted=checked.ours)
+                elif kind is Kind.removed:
+                    ids = [decode(one)["_id"] for one in documents_in(payload)]
+                    await database[name].delete_many({"_id": {"$in": ids}})
+
+    async def _strip_secrets(self, tenant: Tenant, checked: Checked, database: AsyncDatabase[Any]) -> None:
+        """Take ciphertexts away that belong to another place, and would decrypt nowhere."""
+        if checked.ours and tenant.id == checked.tenant:
+            return
+        for spec in self._migrator.shape.collections:
+            for path in spec.encrypted:
+                await database[spec.name].update_many({path: {"$exists": True}}, {"$unset": {path: ""}})
+
+    async def _reserve_keys(self, tenant: Tenant, database: AsyncDatabase[Any], at: datetime) -> int:
+        """Reserve the keys that documents carry; one that is somebody's already becomes a new one."""
+        new_keys = 0
+        for spec in self._migrator.shape.collections:
+            if spec.public_key is None:
+                continue
+            path, kind = spec.public_key
+            held = database[spec.name].find({path: {"$exists": True}}, {path: 1})
+            async for row in held:
+                names = PublicKey(tenant.id, kind, str(row["_id"]))
+                if not await self._reserve(row[path], names, at):
+                    key = self._new_key()
+                    await self._reserve(key, names, at)
+                    await database[spec.name].update_one({"_id": row["_id"]}, {"$set": {path: key}})
+                    new_keys += 1
+        return new_keys
+
+    async def _reserve(self, key: object, names: PublicKey, at: datetime) -> bool:
+        if not isinstance(key, str) or not self._is_key(key):
+            return False
+        try:
+            await self._catalog.reserve_key(key, names, at)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def _open(
+        self,
+        tenant: Tenant,
+        checked: Checked,
+        also: Callable[[SystemDatabase, TenantId], Awaitable[None]] | None,
+    ) -> Tenant:
+        """Write the tenant's shared rows and open it, in one transaction."""
+        system = self._system()
+
+        async def work() -> Tenant | None:
+            for name, row in checked.rows:
+                portable = self._portable.get(name)
+                if portable is not None:
+                    listed = {field: row[field] for field in portable.fields if field in row}
+                    await portable.adopt(system, tenant.id, listed)
+            if also is not None:
+                await also(system, tenant.id)
+            return await self._catalog.alter(
+                {"_id": tenant.id, "status": TenantStatus.importing},
+                {"$set": {"status": TenantStatus.active}, "$unset": {"importedAt": ""}},
+                within=system,
+            )
+
+        opened = await change(system, work)
+        if opened is None:
+            raise CapsuleRefused("The import was taken back meanwhile: try again.")
+        self._catalog.forget(tenant.id)
+        self._observe(Step.imported)
+        return opened
+
+
+_NAMED: Final = ("collection", "correction")
+
+
+async def _insert(database: AsyncDatabase[Any], name: str, payload: bytes, *, trusted: bool) -> None:
+    """Insert documents; those of strangers are decoded first, and must meet the validators."""
+    try:
+        documents: Iterator[Any] = (
+            (RawBSONDocument(bytes(one)) for one in documents_in(payload))
+            if trusted
+            else (decode(one) for one in documents_in(payload))
+        )
+        await database[name].insert_many(list(documents), ordered=False, bypass_document_validation=trusted)
+    except BulkWriteError as error:
+        first = error.details["writeErrors"][0]
+        raise CapsuleRefused(f"{name}: a document does not fit (error {first['code']}).") from None
+    except (InvalidBSON, WriteError) as error:
+        raise CapsuleRefused(f"{name}: a document cannot be read ({type(error).__name__}).") from None
+
+
+def _without_indexes(spec: CollectionSpec) -> CollectionSpec:
+    return CollectionSpec(spec.name, validator=spec.validator)
+
+
+def _is_left_out(shape: Shape, name: str) -> bool:
+    return any(spec.name == name and spec.transient for spec in shape.collections)

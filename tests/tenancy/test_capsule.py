@@ -1,0 +1,467 @@
+"""A tenant in a file: everything, at one time; and a file that is believed in nothing."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import stat
+import struct
+import subprocess
+import sys
+
+import bson
+import pytest
+import zstandard
+from bson import ObjectId
+from pymongo import AsyncMongoClient
+from tests.conftest import forget_tenants
+
+from jazzaam.cli import capsules
+from jazzaam.composition import compose
+from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.crm.forms import service as forms
+from jazzaam.crm.forms.models import FORMS, FormType
+from jazzaam.crm.leads.models import LEADS
+from jazzaam.errors import InvalidInput
+from jazzaam.features import SHAPE
+from jazzaam.signing import Keyring
+from jazzaam.tenancy import schema
+from jazzaam.tenancy.capsule_check import check
+from jazzaam.tenancy.capsule_format import MAGIC, CapsuleRefused, Kind, Writer, end_after, sha256_of
+from jazzaam.tenancy.errors import TenantExists
+from jazzaam.tenancy.models import TenantStatus
+from jazzaam.tenancy.users import OPERATOR
+
+LEADS_EACH = 2500
+
+
+@pytest.fixture
+async def operator(settings, app):
+    application = compose(settings, user=OPERATOR)
+    yield application
+    await application.deployment.close()
+
+
+@pytest.fixture
+async def root(mongod):
+    async with AsyncMongoClient(mongod.uri("jazzaam_root"), tz_aware=True) as client:
+        yield client
+
+
+@pytest.fixture
+async def full(acme, application):
+    """Acme with leads, forms, jobs and trash."""
+    await acme.db[LEADS].insert_all(lead(number) for number in range(LEADS_EACH))
+    await forms.create_platform_form(acme.workspace, FormType.linkedin)
+    return acme
+
+
+def lead(number):
+    return {
+        "_id": ObjectId(),
+        "platform": "other",
+        "status": "new",
+        "fullName": f"Lead {number}",
+        "createdAt": ObjectId().generation_time,
+        "n": number,
+    }
+
+
+@pytest.fixture
+def load(operator):
+    """Import a capsule; what was made goes with the test."""
+    made = []
+
+    async def load(path, **options):
+        said = []
+        options = {"as_id": None, "accept_foreign": None, "owner": None, **options}
+        await capsules.import_tenant(operator, path, **options, say=said.append)
+        made.append(said[0].partition(":")[0])
+        return made[-1], said
+
+    return load
+
+
+@pytest.fixture(autouse=True)
+async def tidy(application):
+    before = {tenant.id for tenant in await application.deployment.tenancy.catalog.tenants()}
+    yield
+    now = [tenant.id for tenant in await application.deployment.tenancy.catalog.tenants()]
+    await forget_tenants(application, [one for one in now if one not in before])
+
+
+async def export(operator, company, path):
+    await capsules.export_tenant(operator, company.id, path, [].append)
+    return path
+
+
+async def contents(root, database):
+    """Everything a database holds, as the server hashes it."""
+    hashed = await root[database].command("dbHash")
+    return hashed["collections"]
+
+
+class TestThereAndBack:
+    async def test_everything_is_restored_as_it_was(self, full, operator, root, load, tmp_path):
+        path = await export(operator, full, tmp_path / "acme.capsule")
+        new_id = str(ObjectId())
+        await forget_form_keys(operator, full)
+
+        restored, said = await load(path, as_id=new_id)
+
+        assert restored == new_id
+        assert (
+            said[0]
+            == f"{new_id}: {sum(check(path, SHAPE, operator.keyring).counts.values())} documents imported."
+        )
+        ours = await contents(root, f"jazzaam_company_{full.id}")
+        theirs = await contents(root, f"jazzaam_company_{new_id}")
+        assert theirs == ours
+        assert await root[f"jazzaam_company_{new_id}"]["leads"].count_documents({}) == LEADS_EACH
+        assert await schema.differences(root[f"jazzaam_company_{new_id}"], SHAPE.collections) == []
+        company = await root["jazzaam_system"]["companies"].find_one({"_id": ObjectId(new_id)})
+        assert company["companyName"] == "Acme"
+        assert "password" not in company
+
+    async def test_the_file_is_its_owners_and_holds_no_secret(self, full, operator, tmp_path, root):
+        path = await export(operator, full, tmp_path / "acme.capsule")
+
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        account = await root["jazzaam_system"]["companies"].find_one({"_id": ObjectId(full.id)})
+        whole = zstandard.ZstdDecompressor().stream_reader(path.read_bytes()[len(MAGIC) :]).read(10_000_000)
+        assert b"Lead 17" in whole
+        for secret in (account["password"].encode(), full.email.encode()):
+            assert secret not in whole
+
+    async def test_a_file_that_is_there_is_not_written_over(self, full, operator, tmp_path):
+        path = tmp_path / "acme.capsule"
+        path.write_text("mine")
+
+        with pytest.raises(InvalidInput):
+            await export(operator, full, path)
+
+        assert path.read_text() == "mine"
+
+    async def test_a_form_key_in_use_becomes_a_new_one(self, full, operator, root, load, tmp_path, client):
+        path = await export(operator, full, tmp_path / "acme.capsule")
+
+        new_id, said = await load(path, as_id=str(ObjectId()))
+
+        assert "1 public keys were in use: what they opened has new addresses now." in said
+        old = await full.db[FORMS].find_one({}, {"accessToken": 1})
+        new = await root[f"jazzaam_company_{new_id}"]["forms"].find_one({})
+        assert new["accessToken"] != old["accessToken"]
+        for token in (old["accessToken"], new["accessToken"]):
+            assert (await client.get(f"/f/{token}")).status_code == 200
+        named = await operator.deployment.tenancy.catalog.key(new["accessToken"])
+        assert named.tenant_id == new_id
+
+    async def test_an_account_can_own_what_was_imported(
+        self, full, globex, operator, load, tmp_path, client
+    ):
+        path = await export(operator, full, tmp_path / "acme.capsule")
+
+        new_id, _ = await load(path, as_id=str(ObjectId()), owner=globex.email)
+
+        mine = await AccountRepository(operator.deployment.system()).memberships(ObjectId(globex.id))
+        assert {str(membership.company_id) for membership in mine} == {globex.id, new_id}
+        with pytest.raises(InvalidInput):
+            await load(path, as_id=str(ObjectId()), owner="nobody@example.com")
+
+
+async def forget_form_keys(operator, company):
+    form = await company.db[FORMS].find_one({}, {"accessToken": 1})
+    await operator.deployment.tenancy.catalog.release_key(form["accessToken"])
+
+
+@pytest.mark.parametrize("seconds", [1.0])
+async def test_a_capsule_of_a_company_at_work_is_of_one_time(full, operator, load, tmp_path, root, seconds):
+    """Writers move a unit from lead to lead in transactions: at any one time the sum is the same."""
+    db = full.db.raw
+    await db["leads"].update_many({}, {"$set": {"units": 1}})
+    ids = [row["_id"] async for row in db["leads"].find({}, {"_id": 1})]
+    stop, moved = asyncio.Event(), 0
+
+    async def move(offset):
+        nonlocal moved
+        number = offset
+        while not stop.is_set():
+            number += 7
+            giver, taker = ids[number % len(ids)], ids[(number * 31 + 5) % len(ids)]
+            if giver == taker:
+                continue
+            with contextlib.suppress(Exception):
+                async with db.client.start_session() as session, await session.start_transaction():
+                    await db["leads"].update_one({"_id": giver}, {"$inc": {"units": -1}}, session=session)
+                    await db["leads"].update_one({"_id": taker}, {"$inc": {"units": 1}}, session=session)
+                    moved += 1
+            if number % 5 == 0:
+                await db["leads"].insert_one({**lead(number), "units": 0})
+            if number % 11 == 0:
+                await db["leads"].delete_one({"units": 0, "_id": {"$nin": ids}})
+
+    writers = [asyncio.create_task(move(offset)) for offset in range(4)]
+    await asyncio.sleep(seconds / 4)
+    path = await export(operator, full, tmp_path / "busy.capsule")
+    at_the_end = moved
+    stop.set()
+    await asyncio.gather(*writers)
+
+    checked = check(path, SHAPE, operator.keyring)
+    new_id, _ = await load(path, as_id=str(ObjectId()))
+    restored = root[f"jazzaam_company_{new_id}"]["leads"]
+    total = await (await restored.aggregate([{"$group": {"_id": None, "n": {"$sum": "$units"}}}])).to_list()
+    assert total[0]["n"] == len(ids)
+    assert await restored.count_documents({}) == checked.counts["leads"]
+    assert at_the_end > 0
+
+
+class TestHostile:
+    @pytest.fixture
+    async def path(self, full, operator, tmp_path):
+        return await export(operator, full, tmp_path / "acme.capsule")
+
+    @pytest.fixture
+    async def refused(self, operator, root):
+        """Import, expect a refusal of one line, and nothing written."""
+
+        async def refused(path, **options):
+            before = set(await root.list_database_names())
+            rows = await root["jazzaam_system"]["tenants"].count_documents({})
+            with pytest.raises((CapsuleRefused, TenantExists, InvalidInput)) as failure:
+                await capsules.import_tenant(
+                    operator, path,
+                    **{"as_id": str(ObjectId()), "accept_foreign": None, "owner": None, **options},
+                    say=[].append,
+                )  # fmt: skip
+            assert set(await root.list_database_names()) == before
+            assert await root["jazzaam_system"]["tenants"].count_documents({}) == rows
+            assert "\n" not in failure.value.detail
+            return failure.value.detail
+
+        return refused
+
+    async def test_what_is_no_capsule(self, refused, tmp_path):
+        other = tmp_path / "other"
+        assert "cannot be read" in await refused(other)
+        for content in (b"", b"{}", b"JAZZAAM", os.urandom(1000)):
+            other.write_bytes(content)
+            assert await refused(other) == "other is not a capsule."
+
+    async def test_a_cut_that_keeps_its_end(self, path, refused, tmp_path):
+        whole, cut = path.read_bytes(), tmp_path / "cut"
+        for missing in (1, 2, 5, 20, len(whole) // 2):
+            cut.write_bytes(whole[: -len(end_after(0)) - missing] + whole[-len(end_after(0)) :])
+            assert "cut off" in await refused(cut)
+        cut.write_bytes(ended(whole[: len(whole) // 2]))
+        assert "cut off" in await refused(cut)
+
+    async def test_cut_off_anywhere(self, path, refused, tmp_path):
+        whole, cut = path.read_bytes(), tmp_path / "cut"
+        for end in (len(MAGIC), len(MAGIC) + 3, len(whole) // 3, len(whole) - 1, len(whole) - 20):
+            cut.write_bytes(whole[:end])
+            assert "cut off" in await refused(cut)
+
+    async def test_a_changed_byte_anywhere(self, path, refused, tmp_path):
+        whole, changed = bytearray(path.read_bytes()), tmp_path / "changed"
+        for place in range(len(MAGIC), len(whole), len(whole) // 12):
+            other = bytearray(whole)
+            other[place] ^= 0x41
+            changed.write_bytes(other)
+            assert await refused(changed)
+
+    async def test_something_after_its_end(self, path, refused, tmp_path):
+        longer = tmp_path / "longer"
+        for tail in (b"\0", b"rubbish", zstandard.compress(b"rubbish"), path.read_bytes()[len(MAGIC) :]):
+            longer.write_bytes(path.read_bytes() + tail)
+            assert await refused(longer)
+            longer.write_bytes(ended(path.read_bytes()[: -len(end_after(0))] + tail))
+            assert await refused(longer)
+
+    async def test_a_bomb(self, refused, tmp_path):
+        bomb = tmp_path / "bomb"
+        record = b"H" + struct.pack("<I", 40_000_000) + bytes(40_000_000)
+        bomb.write_bytes(ended(MAGIC + zstandard.compress(record * 40)))
+        assert await refused(bomb)
+
+    async def test_a_length_beyond_all_bounds(self, refused, tmp_path):
+        long = tmp_path / "long"
+        long.write_bytes(ended(MAGIC + zstandard.compress(b"H" + struct.pack("<I", 2**32 - 1))))
+        assert await refused(long) == "The capsule is larger than is accepted."
+
+    async def test_a_later_release(self, refused, tmp_path, operator):
+        for field in ("format", "dataVersion"):
+            later = forge(tmp_path / field, operator.keyring, header={field: 99})
+            assert "later release" in await refused(later)
+
+    async def test_a_collection_that_is_not_ours(self, refused, tmp_path, operator):
+        for name in ("secrets", "system.users", "../../etc", "$cmd", "leads\0"[:-1] + "x"):
+            other = forge(tmp_path / "x", operator.keyring, collections={name: [{"_id": 1}]})
+            assert "does not know" in await refused(other)
+
+    async def test_a_signature_that_does_not_hold(self, path, refused, tmp_path, operator):
+        class Liar(Keyring):
+            def key(self, purpose, key_id=None):
+                return b"x" * 32
+
+        secret = operator.settings.secret_key[0].get_secret_value()
+        liar = forge(tmp_path / "liar", Liar([secret]), collections={"leads": []})
+        assert await refused(liar) == "The capsule was changed: its signature does not hold."
+
+    async def test_another_installations_needs_its_hash(self, refused, load, tmp_path, root):
+        stranger = Keyring(["another installation's secret key."])
+        foreign = forge(tmp_path / "foreign", stranger, collections={"leads": [lead(1)]})
+        digest = hashlib.sha256(foreign.read_bytes()).hexdigest()
+
+        assert f"--accept-foreign {digest}" in await refused(foreign)
+        assert digest in await refused(foreign, accept_foreign="0" * 64)
+
+        new_id, _ = await load(foreign, as_id=str(ObjectId()), accept_foreign=digest)
+        assert await root[f"jazzaam_company_{new_id}"]["leads"].count_documents({}) == 1
+
+    async def test_a_foreign_document_that_the_validator_refuses(self, refused, tmp_path):
+        stranger = Keyring(["another installation's secret key."])
+        foreign = forge(tmp_path / "foreign", stranger, collections={"leads": [{"_id": 1, "status": 5}]})
+
+        assert "does not fit" in await refused(foreign, accept_foreign=sha256_of(foreign))
+
+    async def test_foreign_jobs_are_not_run(self, load, tmp_path, root, application):
+        now = application.control.clock.now()
+        job = {
+            "_id": ObjectId(), "name": "forms.notify_new_lead", "args": {}, "state": "queued",
+            "dueAt": now, "attempt": 0,
+        }  # fmt: skip
+        stranger = Keyring(["another installation's secret key."])
+        foreign = forge(tmp_path / "foreign", stranger, collections={"jobs": [job], "leads": [lead(1)]})
+
+        new_id, _ = await load(foreign, as_id=str(ObjectId()), accept_foreign=sha256_of(foreign))
+
+        assert await root[f"jazzaam_company_{new_id}"]["jobs"].count_documents({}) == 0
+
+    async def test_shared_rows_carry_listed_fields_alone(self, load, tmp_path, root, acme):
+        stranger, new_id = Keyring(["another installation's secret key."]), str(ObjectId())
+        rows = [
+            {
+                "collection": "companies",
+                "row": {
+                    "_id": ObjectId(acme.id), "companyName": "Evil", "email": acme.email, "password": "x",
+                    "subscriptionPlan": "pro", "userType": "admin", "settings": {"currency": {"$gt": ""}},
+                },
+            },
+            {"collection": "memberships", "row": {"companyId": ObjectId(acme.id), "role": "owner"}},
+            {"collection": "publickeys", "row": {"_id": "a" * 64, "tenantId": acme.id}},
+        ]  # fmt: skip
+        before = {
+            name: await root["jazzaam_system"][name].count_documents({})
+            for name in ("memberships", "publickeys", "companies")
+        }
+        foreign = forge(tmp_path / "foreign", stranger, rows=rows)
+
+        await load(foreign, as_id=new_id, accept_foreign=sha256_of(foreign))
+
+        after = {name: await root["jazzaam_system"][name].count_documents({}) for name in before}
+        assert after == {**before, "companies": before["companies"] + 1}
+        company = await root["jazzaam_system"]["companies"].find_one({"_id": ObjectId(new_id)})
+        assert company["companyName"] == "Evil"
+        assert company["email"] == f"{new_id}@imported.invalid"
+        assert company["subscriptionPlan"] == "free"
+        assert company["userType"] == "company"
+        assert company["settings"]["currency"] == "USD"
+        assert "password" not in company
+
+    async def test_a_foreign_form_cannot_take_a_key_or_bring_one_that_is_none(
+        self, load, tmp_path, root, full, client
+    ):
+        taken = (await full.db[FORMS].find_one({}, {"accessToken": 1}))["accessToken"]
+        stranger = Keyring(["another installation's secret key."])
+        form = {"formType": "custom", "status": "active", "createdAt": ObjectId().generation_time}
+        foreign = forge(
+            tmp_path / "foreign", stranger,
+            collections={"forms": [
+                {**form, "_id": ObjectId(), "accessToken": taken},
+                {**form, "_id": ObjectId(), "accessToken": "../admin"},
+            ]},
+        )  # fmt: skip
+
+        new_id, said = await load(foreign, as_id=str(ObjectId()), accept_foreign=sha256_of(foreign))
+
+        assert said[1].startswith("2 public keys were in use")
+        stored = [row["accessToken"] async for row in root[f"jazzaam_company_{new_id}"]["forms"].find({})]
+        assert all(len(token) == 64 and token != taken for token in stored)
+
+    async def test_an_id_that_is_taken_or_erased(self, path, full, refused, operator, application):
+        assert await refused(path, as_id=full.id) == "This company exists already."
+        assert "is not a company's id" in await refused(path, as_id="../x")
+        now = application.control.clock.now()
+        await operator.deployment.provisioner.keep_ready(1, now)
+        ready = (await operator.deployment.tenancy.catalog.tenants(TenantStatus.ready))[0]
+        assert await refused(path, as_id=ready.id) == "This company exists already."
+
+        full.db.release()
+        await operator.deployment.erasure.suspend(full.id, erase_after=now)
+        await operator.deployment.erasure.erase(full.id, now)
+        assert "was erased" in await refused(path, as_id=None)
+
+
+def ended(some):
+    return some + end_after(len(some))
+
+
+def forge(path, keyring, *, header=None, collections=None, rows=()):
+    """Write a capsule as somebody else would, with a manifest that fits."""
+    usual = {"format": 1, "tenant": "a" * 24, "schemaFingerprint": "x", "dataVersion": 0}
+    with path.open("wb") as file:
+        writer = Writer(file)
+        writer.write_document(Kind.header, {**usual, **(header or {})})
+        for name, documents in (collections or {}).items():
+            writer.write_document(Kind.collection, {"name": name})
+            writer.write(Kind.documents, b"".join(bson.encode(one) for one in documents))
+        for row in rows:
+            writer.write_document(Kind.row, row)
+        written = writer.tally.collections
+        said = {name: one.as_document(len((collections or {})[name])) for name, one in written.items()}
+        writer.finish({"collections": said}, keyring.key("capsule"), keyring.current_id)
+    return path
+
+
+@pytest.mark.slow
+async def test_a_million_leads_fit_in_200_mb(mongod, settings, tmp_path, operator, application):
+    """Export and import run in processes of their own, whose highest memory is looked at."""
+    now = application.control.clock.now()
+    tenant = await operator.deployment.provisioner.create(str(ObjectId()), at=now)
+    database = operator.deployment.clusters.client("main")[tenant.database]
+    for spec in SHAPE.collections:
+        if spec.name == "leads":
+            await database.drop_collection("leads")
+    for start in range(0, 1_000_000, 20_000):
+        await database["leads"].insert_many(lead(start + number) for number in range(20_000))
+    await schema.bring(database, SHAPE.collections)
+    file, new_id = tmp_path / "million.capsule", str(ObjectId())
+    secrets = {
+        "JAZZAAM_MONGODB_URI": settings.mongodb_uri.get_secret_value(),
+        "JAZZAAM_MONGODB_OPERATOR_URI": settings.mongodb_operator_uri.get_secret_value(),
+        "JAZZAAM_SECRET_KEY": settings.secret_key[0].get_secret_value(),
+        "JAZZAAM_ENCRYPTION_KEYS": settings.encryption_keys[0].get_secret_value(),
+        "JAZZAAM_DATA_DIR": str(settings.data_dir),
+    }
+
+    for arguments in (("export", tenant.id, str(file)), ("import", str(file), "--as", new_id)):
+        command = ["/usr/bin/env", "python3", "-c", WITH_MEMORY, sys.executable, "-m", "jazzaam", "tenants"]
+        ran = await asyncio.to_thread(
+            subprocess.run, [*command, *arguments], env={**os.environ, **secrets}, capture_output=True,
+            check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stderr.decode()
+        assert int(ran.stdout.splitlines()[-1]) < 200_000, ran.stdout.decode()
+
+    restored = operator.deployment.clusters.client("main")[f"jazzaam_company_{new_id}"]
+    assert await restored["leads"].count_documents({}) == 1_000_000
+
+
+WITH_MEMORY = """
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(status)
+"""
+"""Runs a command, and says its highest memory in kB."""
