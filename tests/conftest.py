@@ -20,6 +20,7 @@ from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
 from jazzaam.control.accounts import service as accounts
 from jazzaam.control.accounts.models import AccountType, Registration
+from jazzaam.control.billing.plans import LIMITS
 from jazzaam.control.passwords import Passwords
 from jazzaam.control.plane import ControlPlane
 from jazzaam.crm.dependencies import workspace_for_operator
@@ -162,7 +163,7 @@ def plane(app: FastAPI, application: Application) -> ControlPlane:
 
 @pytest.fixture
 async def make_company(app: FastAPI, application: Application) -> AsyncIterator[MakeCompany]:
-    """Make a company, or a person without one, as verifying an address does; then sign in.
+    """Make a company without limits, or a person without one, as verifying does; then sign in.
 
     Their databases go with the test: a mongod has room for so many tables, and refuses more.
     """
@@ -183,6 +184,9 @@ async def make_company(app: FastAPI, application: Application) -> AsyncIterator[
             decoy=False,
         )
         account_id, _ = await accounts.establish(plane, registration)
+        await application.deployment.tenancy.catalog.alter(
+            {"_id": str(account_id)}, {"$set": {"limits": dict.fromkeys(LIMITS)}}
+        )
         tokens = await accounts.log_in(plane, email, PASSWORD)
         workspace: Any = None
         if account_type == "company":

@@ -13,8 +13,10 @@ from pydantic import SecretStr
 from jazzaam.clock import Clock, SystemClock
 from jazzaam.config import MAIN_CLUSTER, ClusterUris, Settings
 from jazzaam.control.accounts.sessions import Sessions
+from jazzaam.control.billing.plans import LIMITS, Plan, limits_of
 from jazzaam.control.passwords import Passwords
 from jazzaam.control.plane import ControlServices
+from jazzaam.crm.usage.service import COUNTERS
 from jazzaam.crm.workspace import WorkspaceServices
 from jazzaam.embedded.files import kept_secret, private_folder
 from jazzaam.embedded.mongod import Endpoint
@@ -95,6 +97,7 @@ def compose(
             registry=jobs,
             cursors=Cursors(keyring),
             catalog=deployment.tenancy.catalog,
+            limits=deployment.limits,
             on_leads=ON_LEADS,
             forms_url=settings.forms_url,
         ),
@@ -137,6 +140,10 @@ def _declared(settings: Settings) -> Declared:
         portable=PORTABLE,
         new_key=new_public_token,
         is_key=is_public_token,
+        limits=limits_of(Plan.free),
+        request_rate=LIMITS["requestsPerSecond"],
+        requests_at_once=LIMITS["requestsAtOnce"],
+        counters=COUNTERS,
     )
 
 

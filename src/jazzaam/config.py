@@ -173,6 +173,14 @@ class Settings(BaseSettings):
         gt=0,
         description="How often a worker looks for jobs that it was not told of, in seconds.",
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65534,
+        description="Where the web process answers `GET /metrics` (Prometheus); the worker does one port "
+        "above. Default: nowhere.",
+    )
+    metrics_host: str = Field("127.0.0.1", description="The address `/metrics` listens on.")
     log_json: bool = Field(
         False,
         description="Logs as JSON lines; always so in production.",

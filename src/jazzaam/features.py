@@ -21,6 +21,7 @@ from jazzaam.crm.leads.feature import FEATURE as LEADS
 from jazzaam.crm.next_best_actions.feature import FEATURE as NEXT_BEST_ACTIONS
 from jazzaam.crm.notifications.feature import FEATURE as NOTIFICATIONS
 from jazzaam.crm.records import RECORDS
+from jazzaam.crm.usage.feature import FEATURE as USAGE
 from jazzaam.feature import Feature
 from jazzaam.jobs.models import JOBS
 from jazzaam.jobs.registry import Registry
@@ -31,6 +32,7 @@ from jazzaam.tenancy.encryption_keys import ENCRYPTION_KEYS
 from jazzaam.tenancy.erasure import ERASURES, Remover
 from jazzaam.tenancy.fleet import FLEET_RUNS
 from jazzaam.tenancy.freshness import HEARTBEATS
+from jazzaam.tenancy.limits import USAGES
 from jazzaam.tenancy.migration import RELEASES
 from jazzaam.tenancy.schema import Shape
 
@@ -52,6 +54,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     FOLLOW_UPS,
     DEAL_HEALTH,
     NEXT_BEST_ACTIONS,
+    USAGE,
 )
 
 TENANT_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
@@ -69,6 +72,7 @@ SYSTEM_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
     RELEASES,
     FLEET_RUNS,
     ERASURES,
+    USAGES,
     ENCRYPTION_KEYS,
     JOBS,
 )

@@ -15,6 +15,7 @@ from jazzaam.features import FEATURES
 from jazzaam.logging import configure_logging
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.web.app import create_http_app
+from jazzaam.web.metrics import metrics_at
 from jazzaam.web.protocol import BoundedProtocol
 
 GRACEFUL_SECONDS = 4
@@ -74,7 +75,9 @@ async def serve(settings: Settings) -> None:
         timeout_keep_alive=65,
     )
     settle_memory()
-    await uvicorn.Server(config).serve()
+    statistics = application.deployment.tenancy.pool.statistics
+    async with metrics_at(settings.metrics_host, settings.metrics_port, statistics):
+        await uvicorn.Server(config).serve()
 
 
 def settle_memory() -> None:

@@ -13,6 +13,7 @@ from jazzaam.jobs.relay import Relay
 from jazzaam.jobs.runner import JobContext, Runner
 from jazzaam.logging import configure_logging, get_logger
 from jazzaam.tasks import end_tasks
+from jazzaam.web.metrics import metrics_at
 
 log = get_logger(__name__)
 
@@ -51,6 +52,7 @@ async def care_for_tenants(application: Application) -> None:
         now = application.control.clock.now()
         try:
             await care.keep_ready(settings.ready_tenants, now)
+            await care.count_usage(now)
             async for mended in care.erase_due(now):
                 log.info("care.erased", about=mended.about, what=mended.what)
             async for mended in care.repair(now):
@@ -73,7 +75,12 @@ async def work(settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     log.info("worker.started")
-    async with application.deployment.running():
+    port = None if settings.metrics_port is None else settings.metrics_port + 1
+    statistics = application.deployment.tenancy.pool.statistics
+    async with (
+        application.deployment.running(),
+        metrics_at(settings.metrics_host, port, statistics),
+    ):
         caring = asyncio.create_task(care_for_tenants(application))
         try:
             await create_relay(application).run(stop=stop)

@@ -13,7 +13,7 @@ FEATURE_FILES = {
 }
 PURE = {
     *("permissions", "codes", "tokens", "sessions", "dependencies", "facets", "listing"),
-    *("answers", "mapping", "platforms", "page", "public", "wording"),
+    *("answers", "mapping", "platforms", "page", "public", "wording", "plans"),
 }
 FORBIDDEN = ("utils", "helpers", "common", "base", "manager", "handler")
 

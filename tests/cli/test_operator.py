@@ -166,6 +166,19 @@ async def test_a_named_run_goes_on_where_it_ended(command, acme, globex):
     assert "1 of 1" in out
 
 
+async def test_the_pools_of_running_processes_are_shown(command, acme, application, client):
+    deployment = application.deployment
+    await deployment.credentials.set_tier(acme.id, Tier.dedicated, application.control.clock.now())
+    assert (await client.get("/api/v1/leads", headers=acme.headers)).status_code == 200
+
+    async with asyncio.timeout(15):
+        while f"t_{acme.id}_e1" not in (shown := (await command("tenants", "pool"))[1]):
+            await asyncio.sleep(0.5)
+
+    assert " of 50 open, 0 leased, 0 waiting, " in shown
+    await deployment.credentials.drop_all(acme.db.tenant)
+
+
 async def test_repair_says_when_there_is_nothing(command, acme):
     status, out, _ = await command("tenants", "repair")
 

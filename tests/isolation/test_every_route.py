@@ -37,6 +37,8 @@ OF_THE_CALLER = {
     ("post", "/api/v1/auth/logout"),
     ("get", "/api/v1/me"),
 }
+# Routes that count what the caller's own company has; `tests/crm/usage` proves each.
+COUNTS = {("get", "/api/v1/company/usage")}
 # Routes of strangers: the token in the path names the tenant; `test_doors.py` proves each.
 OF_STRANGERS = {
     ("get", "/api/v1/public/forms/{accessToken}"),
@@ -51,6 +53,7 @@ def routes(app):
 
 async def test_every_route_has_its_case_here(app):
     known = BY_ID.keys() | LISTS.keys() | WRITES.keys() | OF_THE_CALLER | OF_STRANGERS | WITHOUT_TENANT
+    known |= COUNTS
 
     assert routes(app) == known
 

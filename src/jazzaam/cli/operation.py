@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
 from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus, Tier
+from jazzaam.tenancy.report import reports
 from jazzaam.tenancy.users import OPERATOR
 
 Result = TypeVar("Result")
@@ -122,6 +123,25 @@ def _say_receipt(found: dict[str, Any], say: Say) -> None:
         say(f"  {what:<32} {count}")
     for name in found["users"]:
         say(f"  MongoDB user {name}")
+
+
+async def pool(application: Application, say: Say) -> None:
+    """Say what each running process says of its clients of dedicated companies."""
+    found = await reports(application.deployment.system())
+    if not found:
+        say("No process is running.")
+    for row in found:
+        process, numbers = row["process"], row["pool"]
+        say(
+            f"{process['host']} {process['pid']}: {numbers['open']} of {numbers['size']} open, "
+            f"{numbers['leased']} leased, {numbers['waiting']} waiting, "
+            f"{numbers['opened']} opened, {numbers['evicted']} evicted"
+        )
+        for user, client in sorted(numbers["clients"].items()):
+            say(
+                f"  {user:<32} {client['leases']} leases, "
+                f"idle {client['idle_seconds']:.0f} s, open {client['age_seconds']:.0f} s"
+            )
 
 
 async def repair(application: Application, stale_after: timedelta, say: Say) -> None:

@@ -110,6 +110,14 @@ def receipt(tenant_id: Id) -> None:
 
 
 @app.command()
+def pool() -> None:
+    """Show the open clients of dedicated companies, of every running process."""
+    from jazzaam.cli import operation
+
+    operation.operate(settings_of(), lambda application: operation.pool(application, print))
+
+
+@app.command()
 def repair(
     stale_minutes: Annotated[
         float, typer.Option(min=0, help="What was begun this long ago is taken for the rest of a crash.")

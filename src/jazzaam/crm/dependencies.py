@@ -17,6 +17,7 @@ from jazzaam.identifiers import is_public_token
 from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.errors import TenantNotFound, TenantSuspended
+from jazzaam.tenancy.limits import CompanyTooBusy, Limits
 from jazzaam.tenancy.tenancy import Tenancy
 from jazzaam.web.at_end import at_end
 
@@ -32,7 +33,7 @@ async def open_workspace(request: Request) -> Workspace:
     tenancy: Tenancy = request.app.state.deployment.tenancy
     structlog.contextvars.bind_contextvars(tenant=member.tenant_id)
     db = await tenancy.open(member.tenant_id)
-    at_end(request, db.release)
+    _enter(request, db)
     return _workspace(request, db, member, request_body)
 
 
@@ -52,10 +53,20 @@ async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspa
         db = await tenancy.open(named.tenant_id)
     except (TenantNotFound, TenantSuspended):
         raise NoSuchForm from None
-    at_end(request, db.release)
+    _enter(request, db)
     actor = Actor(ActorKind.public_key, named.resource_id)
     member = Member(actor, named.tenant_id, frozenset({Permission.forms_submit}))
     return _workspace(request, db, member, request_body), named
+
+
+def _enter(request: Request, db: TenantDatabase) -> None:
+    """Count the request to its company, and give everything back when it is over.
+
+    Raises `CompanyTooBusy`.
+    """
+    at_end(request, db.release)
+    limits: Limits = request.app.state.deployment.limits
+    at_end(request, limits.enter(db.tenant))
 
 
 def workspace_for_job(db: TenantDatabase, job_id: object, services: WorkspaceServices) -> Workspace:
@@ -103,5 +114,5 @@ def _documents_key(
 
 CurrentWorkspace = Annotated[Workspace, Depends(open_workspace)]
 IDEMPOTENT = Depends(_documents_key)
-MEMBER_ERRORS = (Unauthenticated, TokenRefused, Forbidden, NoCompany, TenantSuspended)
+MEMBER_ERRORS = (Unauthenticated, TokenRefused, Forbidden, NoCompany, TenantSuspended, CompanyTooBusy)
 """What every route of a member can answer with, for OpenAPI."""

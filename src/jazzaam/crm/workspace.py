@@ -1,10 +1,12 @@
 """A member at work in their company's database: the first argument of every rule."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jazzaam.clock import Clock
+from jazzaam.control.billing.plans import LIMITS
 from jazzaam.control.memberships.models import Member
 from jazzaam.crm.records import (
     RequestKey,
@@ -19,6 +21,8 @@ from jazzaam.pagination import Cursors
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.database import TenantDatabase
+from jazzaam.tenancy.limits import Limits, LimitSpec
+from jazzaam.tenancy.models import Tenant
 
 Result = TypeVar("Result")
 
@@ -34,8 +38,28 @@ class WorkspaceServices:
     registry: Registry
     cursors: Cursors
     catalog: Catalog
+    limits: Limits
     on_leads: Sequence[CollectionSpec]
     forms_url: str
+
+
+class Reservation:
+    """What a change has reserved of its company's limits."""
+
+    def __init__(self, limits: Limits, tenant: Tenant) -> None:
+        self._limits = limits
+        self._tenant = tenant
+        self._taken: list[tuple[LimitSpec, int]] = []
+
+    async def take(self, spec: LimitSpec, count: int) -> None:
+        """Reserve more; raises `LimitReached`."""
+        await self._limits.reserve(self._tenant, spec, count)
+        self._taken.append((spec, count))
+
+    def give_back(self) -> None:
+        """Say that it was not used; safe to repeat."""
+        while self._taken:
+            self._limits.give_back(self._tenant, *self._taken.pop())
 
 
 class Workspace(Publishing[TenantDatabase, Event]):
@@ -75,6 +99,21 @@ class Workspace(Publishing[TenantDatabase, Event]):
         assert known is not None  # noqa: S101 - kept for a day, and it was there
         result: Any = known.result
         return result
+
+    @asynccontextmanager
+    async def reserving(self, counts: Mapping[str, int]) -> AsyncGenerator[Reservation]:
+        """Reserve what a change will use, by the limit's name, before it begins.
+
+        It is given back when the block raises, or when the block says so. Raises `LimitReached`.
+        """
+        reservation = Reservation(self.services.limits, self.db.tenant)
+        try:
+            for name, count in counts.items():
+                await reservation.take(LIMITS[name], count)
+            yield reservation
+        except BaseException:
+            reservation.give_back()
+            raise
 
     async def _write_last(self, events: Sequence[Event], result: object) -> None:
         await write_activities(self.db, events, self.member.actor, self.clock.now())

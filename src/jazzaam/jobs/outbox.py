@@ -70,6 +70,11 @@ async def give_up(db: Database, claimed: Claim, error: str, at: datetime) -> Non
     await _settle(db, claimed, {"state": JobState.dead, "lastError": error, "diedAt": at})
 
 
+async def waiting(db: Database) -> int:
+    """Count the jobs that have not ended."""
+    return await db[JOBS].count({"state": {"$in": [JobState.queued, JobState.running]}})
+
+
 async def due(db: Database, at: datetime, limit: int) -> list[ObjectId]:
     """List jobs that may be claimed, the longest due first."""
     cursor = db[JOBS].find(

@@ -1,4 +1,4 @@
-"""Reading a capsule from end to end before anything is written: is it whole, of this release, and ours?"""
+"""Reading a capsule from end to end before anything is written: whether it is whole, fits, and is ours."""
 
 import hmac
 from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ indexes and validators come from the declared shape; the file's are for whoever 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,6 +77,7 @@ class Importer:
         provisioner: Provisioner,
         erasure: Erasure,
         portable: Sequence[Portable],
+        limits: Mapping[str, int | None],
         new_key: Callable[[], str],
         is_key: Callable[[str], bool],
         observe: Observer = log_step,
@@ -91,6 +92,7 @@ class Importer:
         self._provisioner = provisioner
         self._erasure = erasure
         self._portable = {one.spec.name: one for one in portable}
+        self._limits = limits
         self._new_key = new_key
         self._is_key = is_key
         self._observe = observe
@@ -144,6 +146,7 @@ class Importer:
             schema_fingerprint="",
             data_version=checked.data_version,
             created_at=at,
+            limits=self._limits,
         )
         await self._catalog.add_tenant(tenant, {"importedAt": at})
         self._observe(Step.import_begun)

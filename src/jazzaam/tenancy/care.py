@@ -9,8 +9,10 @@ from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.clusters import Clusters
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.credentials import Credentials
+from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.erasure import Erasure
 from jazzaam.tenancy.errors import TenantNotFound
+from jazzaam.tenancy.limits import Limits
 from jazzaam.tenancy.migration import Migrator
 from jazzaam.tenancy.models import Tenant, TenantStatus
 from jazzaam.tenancy.provisioning import Provisioner
@@ -23,6 +25,13 @@ STALE_AFTER: Final = timedelta(minutes=10)
 """How long something may stay begun before it is taken for the rest of a crash."""
 CREDENTIAL_GRACE: Final = timedelta(minutes=1)
 """How long a replaced MongoDB user stays, for the work that was begun with it."""
+
+
+COUNTED_EVERY: Final = timedelta(days=1)
+"""How often what a tenant uses is counted anew."""
+
+Counter = Callable[[TenantDatabase], Awaitable[int]]
+"""Counts what there is of something in a tenant's database."""
 
 
 class Mended(NamedTuple):
@@ -49,6 +58,8 @@ class Care:
         credentials: Credentials,
         migrator: Migrator,
         collections: Sequence[CollectionSpec],
+        limits: Limits,
+        counters: Mapping[str, Counter],
     ) -> None:
         self._tenancy = tenancy
         self._catalog = tenancy.catalog
@@ -57,6 +68,8 @@ class Care:
         self._erasure = erasure
         self._credentials = credentials
         self._migrator = migrator
+        self._limits = limits
+        self._counters = counters
         self._holders = {spec.public_key.kind: spec for spec in collections if spec.public_key is not None}
 
     async def repair(self, at: datetime, *, stale_after: timedelta = STALE_AFTER) -> AsyncGenerator[Mended]:
@@ -84,6 +97,23 @@ class Care:
                     await self._migrator.migrate(db)
                 brought += 1
         return brought + await self._provisioner.keep_ready(count, at)
+
+    async def count_usage(self, at: datetime, *, most: int = 100) -> int:
+        """Count anew what tenants use that were not counted for a day; gives how many were."""
+        due = await self._limits.uncounted(at - COUNTED_EVERY, most)
+        tenants = await self._catalog.tenants(TenantStatus.active, matching={"_id": {"$in": due}})
+
+        async def count(db: TenantDatabase) -> Mapping[str, int]:
+            return {name: await counter(db) for name, counter in self._counters.items()}
+
+        counted = 0
+        async for outcome in self._tenancy.each(count, tenants=tenants):
+            if outcome.result is not None:
+                await self._limits.counted(outcome.tenant_id, outcome.result, at)
+                counted += 1
+            else:
+                log.warning("care.not_counted", tenant=outcome.tenant_id, error=repr(outcome.error))
+        return counted
 
     async def erase_due(self, at: datetime) -> AsyncGenerator[Mended]:
         """Erase the tenants whose grace period is over."""

@@ -48,6 +48,7 @@ TENANT_FIELDS: Final = {
     "dataVersion": 1,
     "createdAt": 1,
     "credential": 1,
+    "limits": 1,
 }
 _KEY_FIELDS: Final = {"tenantId": 1, "kind": 1, "resourceId": 1}
 
@@ -94,6 +95,7 @@ class Catalog:
                     "schemaFingerprint": tenant.schema_fingerprint,
                     "dataVersion": tenant.data_version,
                     "createdAt": tenant.created_at,
+                    "limits": dict(tenant.limits),
                     **(journal or {}),
                 }
             )
@@ -217,6 +219,7 @@ def tenant_of(row: Document) -> Tenant:
         data_version=row.get("dataVersion", 0),
         created_at=row["createdAt"],
         credential=Credential(credential["epoch"], credential["secret"]) if credential else None,
+        limits=row.get("limits", {}),
     )
 
 

@@ -99,6 +99,14 @@ class BoundCollection:
             comment=self._comment,
         )
 
+    async def size(self) -> int:
+        """Count all documents by what the server remembers: quick, and near the truth."""
+        if self._scope:
+            return await self.count({})
+        return await self._collection.estimated_document_count(
+            maxTimeMS=MAXIMUM_TIME_MS, comment=self._comment
+        )
+
     async def aggregate(self, pipeline: Sequence[Document]) -> AsyncCommandCursor[Document]:
         """Aggregate; the scope is the first `$match`."""
         return await self._collection.aggregate(
@@ -251,6 +259,11 @@ class TenantDatabase(DatabaseHandle):
         super().release()
         if self._lease is not None:
             self._lease.release()
+
+    async def stored_bytes(self) -> int:
+        """Give the bytes that its documents and indexes take on the server's disk."""
+        stats = await self._database.command("dbStats", maxTimeMS=MAXIMUM_TIME_MS)
+        return int(stats["totalSize"])
 
     def __enter__(self) -> Self:
         """Use it in a block that gives it back."""

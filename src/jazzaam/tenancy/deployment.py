@@ -4,14 +4,15 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from jazzaam.encryption import Cipher
 from jazzaam.logging import get_logger
 from jazzaam.tenancy import schema
 from jazzaam.tenancy.capsule import Portable
 from jazzaam.tenancy.capsule_import import Importer
-from jazzaam.tenancy.care import Care
+from jazzaam.tenancy.care import Care, Counter
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.client_pool import DEFAULT_POLICY, ClientPool, PoolPolicy
 from jazzaam.tenancy.clusters import Clusters, require_fit
@@ -21,15 +22,21 @@ from jazzaam.tenancy.database import SystemDatabase
 from jazzaam.tenancy.erasure import Erasure, Remover
 from jazzaam.tenancy.errors import ClusterSilent
 from jazzaam.tenancy.freshness import Freshness
+from jazzaam.tenancy.limits import LimitKind, Limits, LimitSpec
 from jazzaam.tenancy.migration import Migrator, register_release
 from jazzaam.tenancy.models import TenantId, TenantNaming
 from jazzaam.tenancy.placement import Placement
 from jazzaam.tenancy.provisioning import Provisioner
+from jazzaam.tenancy.report import reporting
 from jazzaam.tenancy.schema import Shape
 from jazzaam.tenancy.steps import Observer, log_step
 from jazzaam.tenancy.tenancy import Tenancy
 
 log = get_logger(__name__)
+
+_REPORT_EVERY: Final = timedelta(seconds=5)
+REQUEST_RATE: Final = LimitSpec("requestsPerSecond", LimitKind.rate, "requests", None)
+REQUESTS_AT_ONCE: Final = LimitSpec("requestsAtOnce", LimitKind.held, "requests", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,8 @@ class Declared:
 
     `shape` is every tenant's database; `system` are the shared collections, of which the `watched` keep
     caches fresh. `owner_of` and `removers` are described at `Erasure`; `new_id` makes an id for a tenant
-    that is built ahead of time; `portable`, `new_key` and `is_key` are for capsules.
+    that is built ahead of time; `portable`, `new_key` and `is_key` are for capsules. Each tenant begins
+    with `limits`; `counters` count anew what is used, by the limit's name.
     """
 
     naming: TenantNaming
@@ -51,6 +59,10 @@ class Declared:
     portable: Sequence[Portable] = ()
     new_key: Callable[[], str] = secrets.token_urlsafe
     is_key: Callable[[str], bool] = bool
+    limits: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
+    request_rate: LimitSpec = REQUEST_RATE
+    requests_at_once: LimitSpec = REQUESTS_AT_ONCE
+    counters: Mapping[str, Counter] = field(default_factory=dict[str, Counter])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,7 @@ class Deployment:
     migrator: Migrator
     erasure: Erasure
     importer: Importer
+    limits: Limits
     care: Care
 
     async def prepare(self, at: datetime, *, every_cluster: bool = True) -> None:
@@ -104,8 +117,11 @@ class Deployment:
     async def running(self) -> AsyncGenerator[None]:
         """Hear changes and close idle clients while the block runs; close every client after it."""
         try:
-            async with self.freshness.listening(), self.tenancy.pool.sweeping():
+            pool = self.tenancy.pool
+            telling = reporting(self.system(), self.freshness, pool, _REPORT_EVERY)
+            async with self.freshness.listening(), pool.sweeping(), telling:
                 yield
+            await self.limits.give_all_back()
         finally:
             await self.clusters.close()
 
@@ -150,6 +166,7 @@ def deploy(
         placement=placement,
         shape=shape,
         new_id=declared.new_id,
+        limits=declared.limits,
         observe=observe,
     )
     erasure = Erasure(
@@ -174,9 +191,13 @@ def deploy(
         provisioner=provisioner,
         erasure=erasure,
         portable=declared.portable,
+        limits=declared.limits,
         new_key=declared.new_key,
         is_key=declared.is_key,
         observe=observe,
+    )
+    limits = Limits(
+        system, lambda: datetime.now(UTC), rate=declared.request_rate, at_once=declared.requests_at_once
     )
     care = Care(
         tenancy=tenancy,
@@ -186,6 +207,8 @@ def deploy(
         credentials=credentials,
         migrator=migrator,
         collections=shape.collections,
+        limits=limits,
+        counters=declared.counters,
     )
     return Deployment(
         declared=declared,
@@ -199,5 +222,6 @@ def deploy(
         migrator=migrator,
         erasure=erasure,
         importer=importer,
+        limits=limits,
         care=care,
     )

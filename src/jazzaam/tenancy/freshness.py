@@ -62,7 +62,7 @@ class Freshness:
         self._system = system
         self._watched = list(watched)
         self._beat_every = beat_every.total_seconds()
-        self._me = ObjectId()
+        self.process_id = self._me = ObjectId()
         self._beats: OrderedDict[int, float] = OrderedDict()
         self._heard_written_at = float("-inf")
         self._listeners: list[Callable[[Source | None], None]] = []

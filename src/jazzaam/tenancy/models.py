@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
@@ -47,7 +47,10 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A row of the catalog. `data_version` is the number of the last data migration it has had."""
+    """A row of the catalog.
+
+    `data_version` is the number of the last data migration it has had, `limits` what it may use, by name.
+    """
 
     id: TenantId
     status: TenantStatus
@@ -57,6 +60,7 @@ class Tenant:
     data_version: int
     created_at: datetime
     credential: Credential | None = None
+    limits: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
 
     @property
     def tier(self) -> Tier:

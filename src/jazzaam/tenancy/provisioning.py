@@ -6,7 +6,7 @@ and `care` (see `tenancy.repair`) finishes or undoes it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -40,7 +40,7 @@ class Claim:
 
 
 class Provisioner:
-    """Makes tenants. `new_id` gives an id for one that is built ahead of time."""
+    """Makes tenants, each with `limits`. `new_id` gives an id for one that is built ahead of time."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class Provisioner:
         placement: Placement,
         shape: Shape,
         new_id: Callable[[], str],
+        limits: Mapping[str, int | None],
         observe: Observer = log_step,
     ) -> None:
         self._naming = naming
@@ -59,6 +60,7 @@ class Provisioner:
         self._placement = placement
         self._shape = shape
         self._new_id = new_id
+        self._limits = limits
         self._observe = observe
 
     async def create(self, tenant_id: str, *, at: datetime) -> Tenant:
@@ -178,6 +180,7 @@ class Provisioner:
             schema_fingerprint=self._shape.fingerprint,
             data_version=self._shape.data_version,
             created_at=at,
+            limits=self._limits,
         )
         await self._catalog.add_tenant(tenant, {"spare": not for_operator})
         self._observe(Step.row_written)

@@ -18,6 +18,7 @@ from jazzaam.tenancy.encryption_keys import ENCRYPTION_KEYS
 from jazzaam.tenancy.erasure import ERASURES
 from jazzaam.tenancy.fleet import FLEET_RUNS
 from jazzaam.tenancy.freshness import HEARTBEATS
+from jazzaam.tenancy.limits import USAGES
 from jazzaam.tenancy.migration import RELEASES
 from jazzaam.tenancy.models import TenantNaming
 from jazzaam.tenancy.schema import Shape
@@ -30,6 +31,7 @@ CORE_COLLECTIONS: Final = (
     RELEASES,
     ERASURES,
     FLEET_RUNS,
+    USAGES,
     ENCRYPTION_KEYS,
 )
 """What the core itself keeps in the shared database."""

@@ -27,6 +27,15 @@ class LeadSubmittedAgain(LeadEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class SubmissionQuarantined(Event):
+    """A submission was kept that may not become a lead: the plan allows no more."""
+
+    kind: ClassVar[str] = "submission.quarantined"
+    form_id: ObjectId
+    submission_id: ObjectId
+
+
+@dataclass(frozen=True, slots=True)
 class FormCreated(Event):
     """A form was written; its key may still be reserved."""
 

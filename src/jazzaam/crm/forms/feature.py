@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from jazzaam.crm.forms import endpoints, public
-from jazzaam.crm.forms.jobs import activate_key, notify_new_lead
+from jazzaam.crm.forms.jobs import activate_key, notify_new_lead, notify_quarantine
 from jazzaam.crm.forms.models import FORM_STATS, FORMS, SUBMISSIONS
 from jazzaam.feature import Feature
 
@@ -16,5 +16,5 @@ FEATURE = Feature(
     router=_router,
     pages=public.pages,
     collections=(FORMS, SUBMISSIONS, FORM_STATS),
-    jobs=(notify_new_lead, activate_key),
+    jobs=(notify_new_lead, notify_quarantine, activate_key),
 )

@@ -1,7 +1,7 @@
 """What forms do later."""
 
 from jazzaam.crm.forms import service
-from jazzaam.crm.forms.events import FormCreated, LeadCaptured
+from jazzaam.crm.forms.events import FormCreated, LeadCaptured, SubmissionQuarantined
 from jazzaam.crm.forms.repository import FormRepository
 from jazzaam.crm.leads import service as leads
 from jazzaam.crm.leads.errors import LeadNotFound
@@ -25,6 +25,15 @@ async def notify_new_lead(workspace: Workspace, event: LeadCaptured) -> None:
         NotificationKind.new_lead,
         event.lead_id,
         {"lead": who, "form": (form or {}).get("name") or "a form"},
+    )
+
+
+@job("forms.notify_quarantine", atomic=True)
+async def notify_quarantine(workspace: Workspace, event: SubmissionQuarantined) -> None:
+    """Tell the members, once a day, that leads wait because the plan allows no more."""
+    form = await FormRepository(workspace.db).get(event.form_id)
+    await notifications.notify_once_a_day(
+        workspace, NotificationKind.leads_waiting, {"form": (form or {}).get("name") or "a form"}
     )
 
 

@@ -54,6 +54,13 @@ FORM_STATS: Final = CollectionSpec(
 """Views and submissions by day; filled by a later feature."""
 
 
+class SubmissionState(StrEnum):
+    """A submission that became a lead, or belongs to one, has no state; others wait."""
+
+    quarantine = "quarantine"
+    """Kept although the plan allows no more leads."""
+
+
 class FormType(StrEnum):
     """A platform's form asks for a profile; a custom one asks for anything."""
 

@@ -8,9 +8,14 @@ from bson import ObjectId
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.crm.forms.answers import Question, read_answers
 from jazzaam.crm.forms.errors import AnswersInvalid, FormExists, FormNotFound
-from jazzaam.crm.forms.events import FormCreated, LeadCaptured, LeadSubmittedAgain
+from jazzaam.crm.forms.events import (
+    FormCreated,
+    LeadCaptured,
+    LeadSubmittedAgain,
+    SubmissionQuarantined,
+)
 from jazzaam.crm.forms.mapping import lead_from
-from jazzaam.crm.forms.models import FORM_KEY, FormStatus, FormType
+from jazzaam.crm.forms.models import FORM_KEY, FormStatus, FormType, SubmissionState
 from jazzaam.crm.forms.platforms import PLATFORMS, template_fields, template_words
 from jazzaam.crm.forms.repository import FormRepository, SubmissionRepository
 from jazzaam.crm.forms.schemas import FormCreate, FormField, FormStyling
@@ -21,6 +26,7 @@ from jazzaam.identifiers import new_id, new_public_token
 from jazzaam.pagination import Position
 from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.database import Document
+from jazzaam.tenancy.limits import LimitReached
 from jazzaam.tenancy.models import TenantId
 
 _MEETINGS: Final = 3
@@ -35,7 +41,7 @@ class Submission:
 
 
 async def create_form(workspace: Workspace, data: FormCreate) -> Document:
-    """Make a custom form; raises `Forbidden`."""
+    """Make a custom form; raises `Forbidden` or `LimitReached`."""
     return await _create(
         workspace,
         FormType.custom,
@@ -49,7 +55,7 @@ async def create_form(workspace: Workspace, data: FormCreate) -> Document:
 async def create_platform_form(workspace: Workspace, form_type: FormType) -> Document:
     """Make a platform's form from its template.
 
-    Raises `Forbidden`, or `FormExists` when the platform has an active one.
+    Raises `Forbidden`, `LimitReached`, or `FormExists` when the platform has an active one.
     """
     return await _create(
         workspace,
@@ -102,11 +108,13 @@ async def _create(
         return form_id
 
     try:
-        written = await workspace.change(work)
-    except FormExists:
+        async with workspace.reserving({"forms": 1}) as reservation:
+            written = await workspace.change(work)
+    except (FormExists, LimitReached):
         await catalog.release_key(token)
         raise
     if written != form_id:  # the request was sent before, and made that form
+        reservation.give_back()
         await catalog.release_key(token)
     stored = await get_form(workspace, written)
     await activate_key(workspace, stored)
@@ -152,7 +160,8 @@ async def submit(workspace: Workspace, form: Document, sent: dict[str, Any]) -> 
     """Take a submission: when this returns, it and its lead are durable.
 
     A person who is a lead already gets a submission and a line of history; nothing of the lead is
-    changed. Raises `AnswersInvalid`.
+    changed. When the company has as many leads as its plan allows, the submission is kept in quarantine,
+    and the members are told. Raises `AnswersInvalid`.
     """
     workspace.member.require(Permission.forms_submit)
     answers = read_answers(questions_of(form), sent)
@@ -164,10 +173,12 @@ async def submit(workspace: Workspace, form: Document, sent: dict[str, Any]) -> 
     for meeting in range(_MEETINGS):
         try:
             return await _capture(workspace, form, known, answers.raw)
-        except LeadExists:
+        except (LeadExists, LimitReached) as error:
             repeated = await _repeat(workspace, form, known, answers.raw)
             if repeated is not None:
                 return repeated
+            if isinstance(error, LimitReached):
+                return await _quarantine(workspace, form, answers.raw)
             if meeting == _MEETINGS - 1:  # it is deleted each time we look, and there each time we write
                 raise
     raise AssertionError
@@ -183,6 +194,22 @@ async def _capture(
         await leads.record_new_lead(workspace, lead)
         await _write(workspace, submission_id, form, lead_id, raw)
         workspace.publish(LeadCaptured(lead_id, form["_id"], submission_id))
+        return {"id": submission_id, "duplicate": False}
+
+    async with workspace.reserving(leads.use_of(lead)) as reservation:
+        taken = Submission(**await workspace.change(work))
+    if taken.id != submission_id:  # the request was sent before, and made that lead
+        reservation.give_back()
+    return taken
+
+
+async def _quarantine(workspace: Workspace, form: Document, raw: dict[str, str]) -> Submission:
+    """Keep a submission that may not become a lead yet."""
+    submission_id = new_id()
+
+    async def work() -> Document:
+        await _write(workspace, submission_id, form, None, raw)
+        workspace.publish(SubmissionQuarantined(form["_id"], submission_id))
         return {"id": submission_id, "duplicate": False}
 
     return Submission(**await workspace.change(work))
@@ -213,14 +240,16 @@ async def _write(
     workspace: Workspace,
     submission_id: ObjectId,
     form: Document,
-    lead_id: ObjectId,
+    lead_id: ObjectId | None,
     raw: dict[str, str],
 ) -> None:
+    """Write a submission; without a lead it is in quarantine."""
+    whose = {"state": SubmissionState.quarantine} if lead_id is None else {"leadId": lead_id}
     await SubmissionRepository(workspace.db).add(
         {
             "_id": submission_id,
             "formId": form["_id"],
-            "leadId": lead_id,
+            **whose,
             "values": raw,
             "at": workspace.clock.now(),
         }

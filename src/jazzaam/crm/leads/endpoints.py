@@ -14,6 +14,7 @@ from jazzaam.crm.leads.listing import Listing
 from jazzaam.crm.leads.models import LeadStatus, Platform
 from jazzaam.crm.leads.schemas import LeadCreate, LeadDetail, LeadPage, LeadUpdate
 from jazzaam.tenancy.database import Document
+from jazzaam.tenancy.limits import LimitReached
 from jazzaam.web.input import IdInPath, PageQuery
 from jazzaam.web.json import json_response, resource
 from jazzaam.web.problems import documented
@@ -74,7 +75,7 @@ async def list_leads(query: Annotated[LeadQuery, Query()], workspace: CurrentWor
     summary="Add a lead",
     response_model=LeadDetail,
     dependencies=[IDEMPOTENT],
-    responses=documented(*MEMBER_ERRORS, LeadExists),
+    responses=documented(*MEMBER_ERRORS, LeadExists, LimitReached),
 )
 async def create_lead(body: LeadCreate, workspace: CurrentWorkspace) -> Response:
     """Add a lead by hand."""

@@ -3,8 +3,10 @@
 from datetime import datetime
 from typing import Any, Final
 
+import bson
 from bson import ObjectId
 
+from jazzaam.control.billing.plans import LIMITS
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.crm.leads.errors import LeadChanged, LeadNotFound
 from jazzaam.crm.leads.events import LeadCreated, LeadDeleted, LeadStatusChanged, LeadUpdated
@@ -17,6 +19,8 @@ from jazzaam.crm.workspace import Workspace
 from jazzaam.tenancy.database import Document
 
 _COLLECTION: Final = "leads"
+_BYTES_FACTOR: Final = 2
+"""What a lead takes with its indexes and first history, in times of its own size."""
 
 
 def new_lead(known: dict[str, Any], at: datetime, lead_id: ObjectId | None = None) -> Document:
@@ -66,7 +70,7 @@ async def get_lead(workspace: Workspace, lead_id: ObjectId) -> Document:
 async def create_lead(workspace: Workspace, data: LeadCreate) -> Document:
     """Add a lead by hand.
 
-    Raises `Forbidden`, or `LeadExists` when this platform's profile is a lead already.
+    Raises `Forbidden`, `LimitReached`, or `LeadExists` when this platform's profile is a lead already.
     """
     workspace.member.require(Permission.leads_write)
     known = data.model_dump(mode="json", by_alias=True, exclude_none=True)
@@ -77,7 +81,16 @@ async def create_lead(workspace: Workspace, data: LeadCreate) -> Document:
         lead_id: ObjectId = lead["_id"]
         return lead_id
 
-    return await get_lead(workspace, await workspace.change(work))
+    async with workspace.reserving(use_of(lead)) as reservation:
+        written = await workspace.change(work)
+    if written != lead["_id"]:  # the request was sent before, and made that lead
+        reservation.give_back()
+    return await get_lead(workspace, written)
+
+
+def use_of(lead: Document) -> dict[str, int]:
+    """Say what a new lead uses of its company's limits; its bytes are counted exactly at night."""
+    return {"leads": 1, "storedBytes": _BYTES_FACTOR * len(bson.encode(lead))}
 
 
 async def record_new_lead(workspace: Workspace, lead: Document) -> None:
@@ -158,3 +171,4 @@ async def delete_lead(workspace: Workspace, lead_id: ObjectId) -> None:
         workspace.publish(LeadDeleted(lead_id))
 
     await workspace.change(work)
+    workspace.services.limits.give_back(workspace.db.tenant, LIMITS["leads"])

@@ -16,3 +16,4 @@ class NotificationKind(StrEnum):
     """What a notification tells."""
 
     new_lead = "newLead"
+    leads_waiting = "leadsWaiting"

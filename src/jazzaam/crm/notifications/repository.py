@@ -1,5 +1,6 @@
 """Every query on notifications."""
 
+from datetime import datetime
 from typing import Final
 
 from bson import ObjectId
@@ -28,6 +29,10 @@ class NotificationRepository:
     async def add(self, notification: Document) -> None:
         """Write a notification."""
         await self._rows.insert(notification)
+
+    async def told_since(self, kind: str, at: datetime) -> bool:
+        """Tell whether there is a notification of a kind that is not older."""
+        return await self._rows.find_one({"kind": kind, "createdAt": {"$gte": at}}, {"_id": 1}) is not None
 
     async def page(self, limit: int, position: Position | None) -> tuple[list[Document], Position | None]:
         """Read a page, newest first, and where the next one begins."""

@@ -1,5 +1,6 @@
 """The rules of notifications."""
 
+from datetime import timedelta
 from typing import Any, Final
 
 from bson import ObjectId
@@ -15,8 +16,15 @@ from jazzaam.tenancy.database import Document
 _COLLECTION: Final = "notifications"
 
 
+async def notify_once_a_day(workspace: Workspace, kind: NotificationKind, params: dict[str, str]) -> None:
+    """Tell all members something that is about no lead, unless they were told within a day."""
+    yesterday = workspace.clock.now() - timedelta(days=1)
+    if not await NotificationRepository(workspace.db).told_since(kind, yesterday):
+        await notify(workspace, kind, None, params)
+
+
 async def notify(
-    workspace: Workspace, kind: NotificationKind, lead_id: ObjectId, params: dict[str, str]
+    workspace: Workspace, kind: NotificationKind, lead_id: ObjectId | None, params: dict[str, str]
 ) -> None:
     """Tell all members something, in the running change. Texts are not stored: `params` are."""
     now = workspace.clock.now()

@@ -1,0 +1,253 @@
+"""What a tenant may use: reserved in blocks, met exactly, given back, counted anew."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from bson import ObjectId
+
+from jazzaam.tenancy.limits import (
+    USAGES,
+    CompanyTooBusy,
+    LimitKind,
+    LimitReached,
+    Limits,
+    LimitSpec,
+)
+from jazzaam.tenancy.models import Tenant, TenantStatus
+
+RATE = LimitSpec("requestsPerSecond", LimitKind.rate, "requests", None)
+AT_ONCE = LimitSpec("requestsAtOnce", LimitKind.held, "requests", None)
+THINGS = LimitSpec("things", LimitKind.stock, "things", None, block=50)
+MAILS = LimitSpec("mails", LimitKind.a_day, "mails", 3, block=1)
+EXPORTS = LimitSpec("exports", LimitKind.held, "exports", 2)
+
+
+class Clock:
+    def __init__(self):
+        self.now = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def process(application, app, clock):
+    """Make the limits as one process counts them."""
+    return lambda: Limits(application.deployment.system, clock, rate=RATE, at_once=AT_ONCE)
+
+
+@pytest.fixture
+def tenant():
+    def tenant(**limits):
+        return Tenant(
+            str(ObjectId()), TenantStatus.active, "main", "x", "x", 0, datetime.now(UTC), limits=limits
+        )
+
+    return tenant
+
+
+@pytest.fixture
+def row(application):
+    async def row(tenant):
+        return await application.deployment.system()[USAGES].find_one({"_id": tenant.id}, {"_id": 0})
+
+    return row
+
+
+async def granted(limits, tenant, spec, asked):
+    """Ask many times at once; gives how often it was granted."""
+    outcomes = await asyncio.gather(
+        *(limits.reserve(tenant, spec) for _ in range(asked)), return_exceptions=True
+    )
+    assert {type(outcome) for outcome in outcomes} <= {type(None), LimitReached}
+    return sum(outcome is None for outcome in outcomes)
+
+
+@pytest.mark.parametrize("allowed", [1, 7, 100, 237])
+async def test_a_limit_is_met_exactly_by_one_process(process, tenant, allowed):
+    company = tenant(things=allowed)
+
+    assert await granted(process(), company, THINGS, allowed + 50) == allowed
+
+
+async def test_a_limit_is_never_passed_by_several_processes(process, tenant, row):
+    company = tenant(things=200)
+    processes = [process() for _ in range(4)]
+
+    each = await asyncio.gather(*(granted(one, company, THINGS, 90) for one in processes))
+
+    assert 200 - 4 * 10 <= sum(each) <= 200
+    assert (await row(company))["things"] <= 200
+
+
+async def test_units_are_reserved_in_blocks(process, tenant, commands, application):
+    """A hundred uses of a large limit ask the shared database a few times, not a hundred."""
+    limits, company = process(), tenant(things=100_000)
+    commands.seen.clear()
+
+    assert await granted(limits, company, THINGS, 100) == 100
+
+    asked = [event for event in commands.seen if event.command.get("update") == USAGES.name]
+    assert len(asked) == 2
+
+
+async def test_what_is_given_back_can_be_used_again_by_others(process, tenant):
+    here, there, company = process(), process(), tenant(things=10)
+    assert await granted(here, company, THINGS, 10) == 10
+    assert await granted(there, company, THINGS, 1) == 0
+
+    here.give_back(company, THINGS, 5)
+    await here.give_all_back()
+
+    later = process()
+    assert await granted(later, company, THINGS, 10) == 5
+
+
+async def test_what_came_back_beyond_a_block_returns_by_itself(process, tenant, row):
+    limits, company = process(), tenant(things=1000)
+    assert await granted(limits, company, THINGS, 500) == 500
+    limits.give_back(company, THINGS, 400)
+
+    async with asyncio.timeout(2):
+        while (await row(company))["things"] > 200:
+            await asyncio.sleep(0.01)
+
+
+async def test_work_that_fails_gives_back(process, tenant):
+    limits, company = process(), tenant(things=1)
+
+    for _ in range(3):
+        with pytest.raises(RuntimeError):
+            async with limits.reserved(company, THINGS):
+                raise RuntimeError
+    async with limits.reserved(company, THINGS):
+        pass
+
+    with pytest.raises(LimitReached):
+        await limits.reserve(company, THINGS)
+
+
+async def test_the_error_names_the_limit(process, tenant):
+    with pytest.raises(LimitReached) as refused:
+        await process().reserve(tenant(things=0), THINGS)
+
+    assert refused.value.status == 402
+    assert refused.value.detail == "Your plan's limit is reached: 0 things."
+    assert refused.value.members == {"limit": "things", "allowed": "0"}
+
+
+async def test_a_days_limit_begins_anew(process, tenant, clock, row):
+    limits, company = process(), tenant()
+    assert await granted(limits, company, MAILS, 5) == 3
+    clock.now += timedelta(minutes=2)
+
+    assert await granted(limits, company, MAILS, 5) == 3
+
+    assert await row(company) == {"mails@2026-11-24": 3, "mails@2026-11-25": 3}
+    clock.now += timedelta(days=40)
+    await limits.counted(company.id, {}, clock.now)
+    assert "mails@2026-11-24" not in await row(company)
+
+
+async def test_no_limit_costs_nothing(process, tenant, commands):
+    commands.seen.clear()
+
+    await process().reserve(tenant(), THINGS, 1_000_000)
+
+    assert commands.seen == []
+
+
+async def test_so_many_at_once_over_all_processes(process, tenant):
+    here, there, company = process(), process(), tenant()
+    async with here.held(company, EXPORTS), there.held(company, EXPORTS):
+        with pytest.raises(LimitReached):
+            async with here.held(company, EXPORTS):
+                pass
+    async with here.held(company, EXPORTS):
+        pass
+
+
+async def test_the_place_of_a_process_that_died_is_free_again(process, tenant, clock):
+    here, company = process(), tenant()
+    for _ in range(2):
+        await here._take_place(company.id, EXPORTS, 2)
+    with pytest.raises(LimitReached):
+        await here._take_place(company.id, EXPORTS, 2)
+
+    clock.now += timedelta(minutes=1)
+
+    async with here.held(company, EXPORTS):
+        pass
+
+
+async def test_counting_anew_puts_right_what_a_crash_left(process, tenant):
+    crashed, limits, company = process(), process(), tenant(things=100)
+    assert await granted(crashed, company, THINGS, 100) == 100
+
+    await limits.counted(company.id, {"things": 40}, datetime.now(UTC))
+
+    assert await granted(process(), company, THINGS, 100) == 60
+
+
+async def test_only_who_was_not_counted_today_is_due(process, tenant):
+    limits, company = process(), tenant(things=5)
+    await limits.reserve(company, THINGS)
+    now = datetime.now(UTC)
+    assert company.id in await limits.uncounted(now, 10_000)
+
+    await limits.counted(company.id, {"things": 1}, now)
+
+    assert company.id not in await limits.uncounted(now, 10_000)
+
+
+class TestRequests:
+    def test_so_many_at_once(self, process, tenant):
+        limits, company = process(), tenant(requestsAtOnce=2)
+        leave = [limits.enter(company) for _ in range(2)]
+
+        with pytest.raises(CompanyTooBusy) as refused:
+            limits.enter(company)
+
+        assert refused.value.status == 429
+        assert refused.value.members["limit"] == "requestsAtOnce"
+        leave[0]()
+        limits.enter(company)
+        limits.enter(tenant(requestsAtOnce=2))
+
+    def test_so_many_a_second_with_a_burst(self, process, tenant, monkeypatch):
+        now = [100.0]
+        monkeypatch.setattr("jazzaam.tenancy.limits.time.monotonic", lambda: now[0])
+        limits, company = process(), tenant(requestsPerSecond=10)
+
+        def through():
+            for count in range(1000):
+                try:
+                    limits.enter(company)()
+                except CompanyTooBusy:
+                    return count
+            raise AssertionError
+
+        assert through() == 20
+        now[0] += 0.5
+        assert through() == 5
+        now[0] += 60
+        assert through() == 20
+
+    def test_only_so_many_tenants_are_remembered_and_none_at_work_is_forgotten(
+        self, process, tenant, monkeypatch
+    ):
+        monkeypatch.setattr("jazzaam.tenancy.limits._REMEMBERED", 3)
+        limits, busy = process(), tenant(requestsAtOnce=1)
+        limits.enter(busy)
+        for _ in range(10):
+            limits.enter(tenant(requestsAtOnce=1))()
+
+        assert len(limits._traffic) == 3
+        with pytest.raises(CompanyTooBusy):
+            limits.enter(busy)
