@@ -14,12 +14,13 @@ from pathlib import Path
 
 import uvloop
 
-from bench import load
+from bench import load, tenancy
 from bench.bare import Bare
 from bench.server import ServerProcess
 from jazzaam.cli.demo import COMPANIES, company_id, make_demo
 from jazzaam.composition import compose
 from jazzaam.config import Settings
+from jazzaam.control.billing.plans import LIMITS, Plan, limits_of
 from jazzaam.embedded.find import find_mongod
 from jazzaam.embedded.mongod import running_mongod
 from jazzaam.tenancy.users import CLUSTER_USERS
@@ -37,11 +38,48 @@ async def main() -> None:
             uri = endpoint.uri("jazzaam_operator")
             settings = Settings(_env_file=None, data_dir=data, mongodb_uri=uri, secret_key="b" * 32)
             await make_demo(settings)
+            await set_limits(settings, dict.fromkeys(LIMITS))
             with ServerProcess(data, uri) as server:
-                await measure(settings, server)
+                results = await measure(settings, server)
+                results |= await measure_neighbour(settings, server)
+            results |= await tenancy.measure(settings)
+            if "--json" in sys.argv:
+                print(json.dumps(results))
 
 
-async def measure(settings: Settings, server: ServerProcess) -> None:
+async def set_limits(settings: Settings, limits: dict[str, int | None]) -> None:
+    application = compose(settings)
+    for company in COMPANIES[:1] if any(limits.values()) else COMPANIES:
+        tenant_id = await company_id(application, company)
+        await application.deployment.tenancy.catalog.alter({"_id": tenant_id}, {"$set": {"limits": limits}})
+    await application.deployment.close()
+
+
+async def measure_neighbour(settings: Settings, server: ServerProcess) -> dict[str, float]:
+    """Compare a company's p99 while its neighbour asks for far more than its plan allows."""
+    await set_limits(settings, limits_of(Plan.free))
+    noisy, quiet = [await load.sign_in(server.port, company) for company in COMPANIES]
+    await asyncio.sleep(1.5)
+
+    async def p99() -> float:
+        taken = sorted(await load.run(quiet, "get", 2000, 4, 0))
+        return taken[int(len(taken) * 0.99)] * 1000
+
+    await p99()
+    alone, stop = await p99(), asyncio.Event()
+    hammering = asyncio.create_task(load.hammer(noisy, 32, stop))
+    await asyncio.sleep(1)
+    beside = await p99()
+    stop.set()
+    statuses = await hammering
+    print(
+        f"p99 of a get beside a company at its limits: {beside:.1f} ms, alone {alone:.1f} ms "
+        f"(target: twice); it got {statuses}"
+    )
+    return {"p99_alone_ms": alone, "p99_beside_ms": beside}
+
+
+async def measure(settings: Settings, server: ServerProcess) -> dict[str, float]:
     application = compose(settings)
     tenant_id = await company_id(application, COMPANIES[0])
     await application.deployment.close()
@@ -72,8 +110,7 @@ async def measure(settings: Settings, server: ServerProcess) -> None:
     print(f"tenancy.open, cached: {opened:.1f} µs (target 20)")
     results |= {"p99_ms": p99, "open_us": opened}
     await bare.close()
-    if "--json" in sys.argv:
-        print(json.dumps(results))
+    return results
 
 
 async def cpu_of(work) -> float:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from itertools import count as counter
 
-from jazzaam.cli.demo import COMPANIES, PASSWORD
+from jazzaam.cli.demo import COMPANIES, PASSWORD, DemoCompany
 
 _numbers = counter()
 
@@ -34,8 +34,8 @@ class Client:
         ).encode()
 
 
-async def sign_in(port: int) -> Client:
-    body = json.dumps({"email": COMPANIES[0].email, "password": PASSWORD}).encode()
+async def sign_in(port: int, company: DemoCompany = COMPANIES[0]) -> Client:
+    body = json.dumps({"email": company.email, "password": PASSWORD}).encode()
     head = (
         f"POST /api/v1/auth/login HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
     )
@@ -66,6 +66,22 @@ async def run(client: Client, name: str, count: int, connections: int, round_num
 
     await asyncio.gather(*(one_connection(count // connections) for _ in range(connections)))
     return taken
+
+
+async def hammer(client: Client, connections: int, stop: asyncio.Event) -> dict[int, int]:
+    """Ask for lists as fast as can be until told to stop; gives how often each status came."""
+    statuses: dict[int, int] = {}
+
+    async def one_connection() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+        while not stop.is_set():
+            writer.write(client.request("list", 0))
+            status, _ = await _answer(reader)
+            statuses[status] = statuses.get(status, 0) + 1
+        writer.close()
+
+    await asyncio.gather(*(one_connection() for _ in range(connections)))
+    return statuses
 
 
 async def _once(port: int, request: bytes) -> dict:
