@@ -62,7 +62,7 @@ async def measure_neighbour(settings: Settings, server: ServerProcess) -> dict[s
     await asyncio.sleep(1.5)
 
     async def p99() -> float:
-        taken = sorted(await load.run(quiet, "get", 2000, 4, 0))
+        taken = sorted(await load.run(quiet, "get", 6000, 4, 0))
         return taken[int(len(taken) * 0.99)] * 1000
 
     await p99()

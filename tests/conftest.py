@@ -106,6 +106,7 @@ def settings(mongod: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Sett
         secret_key="a secret of thirty-two bytes or more",
         encryption_keys="a key of thirty-two bytes or of more",
         erase_fence_seconds=0.0,
+        refusal_pause_seconds=0.05,
         public_url="http://test",
         signups_per_network=100_000,
         signups_total=100_000,

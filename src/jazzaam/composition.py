@@ -159,6 +159,7 @@ def _bounds(settings: Settings) -> Bounds:
         catalog_size=settings.catalog_size,
         table_limit=settings.table_limit,
         erase_fence=timedelta(seconds=settings.erase_fence_seconds),
+        refusal_pause=timedelta(seconds=settings.refusal_pause_seconds),
     )
 
 

@@ -119,6 +119,13 @@ class Settings(BaseSettings):
     client_pool_wait_seconds: float = Field(
         10.0, gt=0, description="How long a request waits for a client of a dedicated company, in seconds."
     )
+    refusal_pause_seconds: float = Field(
+        1.0,
+        ge=0,
+        le=10,
+        description="What passes before a company over its requests a second or at once is told so (429), "
+        "in seconds: a client that does not wait then costs little.",
+    )
     catalog_size: int = Field(
         20_000, ge=100, description="Companies a process remembers at most, about 3 kB each."
     )

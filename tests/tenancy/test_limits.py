@@ -220,6 +220,19 @@ class TestRequests:
         limits.enter(company)
         limits.enter(tenant(requestsAtOnce=2))
 
+    async def test_who_is_refused_hears_of_it_after_a_pause(self, application, tenant, clock):
+        limits = Limits(
+            application.deployment.system, clock, rate=RATE, at_once=AT_ONCE, pause=timedelta(seconds=0.2)
+        )
+        company = tenant(requestsAtOnce=1)
+        await limits.admit(company)
+        began = asyncio.get_running_loop().time()
+
+        with pytest.raises(CompanyTooBusy):
+            await limits.admit(company)
+
+        assert asyncio.get_running_loop().time() - began >= 0.09
+
     def test_so_many_a_second_with_a_burst(self, process, tenant, monkeypatch):
         now = [100.0]
         monkeypatch.setattr("jazzaam.tenancy.limits.time.monotonic", lambda: now[0])

@@ -33,13 +33,16 @@ async def open_workspace(request: Request) -> Workspace:
     tenancy: Tenancy = request.app.state.deployment.tenancy
     structlog.contextvars.bind_contextvars(tenant=member.tenant_id)
     db = await tenancy.open(member.tenant_id)
-    _enter(request, db)
+    at_end(request, db.release)
+    limits: Limits = request.app.state.deployment.limits
+    at_end(request, await limits.admit(db.tenant))  # waits only to refuse
     return _workspace(request, db, member, request_body)
 
 
 async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspace, PublicKey]:
     """Open the workspace that a form's access token names, for submitting that form alone.
 
+    A visitor is not refused because the company's members are busy: what they send may be a lead.
     The body is read before anything is checked, so that nothing can end while it is awaited. Raises
     `NoSuchForm` for every token that opens nothing, and for a suspended company's.
     """
@@ -53,20 +56,11 @@ async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspa
         db = await tenancy.open(named.tenant_id)
     except (TenantNotFound, TenantSuspended):
         raise NoSuchForm from None
-    _enter(request, db)
+    at_end(request, db.release)
+    at_end(request, request.app.state.deployment.limits.admit_anyway(db.tenant))
     actor = Actor(ActorKind.public_key, named.resource_id)
     member = Member(actor, named.tenant_id, frozenset({Permission.forms_submit}))
     return _workspace(request, db, member, request_body), named
-
-
-def _enter(request: Request, db: TenantDatabase) -> None:
-    """Count the request to its company, and give everything back when it is over.
-
-    Raises `CompanyTooBusy`.
-    """
-    at_end(request, db.release)
-    limits: Limits = request.app.state.deployment.limits
-    at_end(request, limits.enter(db.tenant))
 
 
 def workspace_for_job(db: TenantDatabase, job_id: object, services: WorkspaceServices) -> Workspace:

@@ -73,6 +73,7 @@ class Bounds:
     catalog_size: int = 20_000
     table_limit: int | None = None
     erase_fence: timedelta = timedelta(seconds=60)
+    refusal_pause: timedelta = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,11 @@ def deploy(
         observe=observe,
     )
     limits = Limits(
-        system, lambda: datetime.now(UTC), rate=declared.request_rate, at_once=declared.requests_at_once
+        system,
+        lambda: datetime.now(UTC),
+        rate=declared.request_rate,
+        at_once=declared.requests_at_once,
+        pause=bounds.refusal_pause,
     )
     care = Care(
         tenancy=tenancy,

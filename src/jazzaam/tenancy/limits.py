@@ -7,6 +7,7 @@ requests at once are counted by each process for itself.
 """
 
 import asyncio
+import random
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -116,7 +117,10 @@ class _Traffic:
 
 
 class Limits:
-    """Counts what tenants use. `rate` and `at_once` bound requests; `clock` tells days and months."""
+    """Counts what tenants use. `rate` and `at_once` bound requests; `clock` tells days and months.
+
+    A request that is refused is answered after about `pause`.
+    """
 
     def __init__(
         self,
@@ -125,14 +129,31 @@ class Limits:
         *,
         rate: LimitSpec,
         at_once: LimitSpec,
+        pause: timedelta = timedelta(),
     ) -> None:
         self._system = system
         self._clock = clock
         self._rate = rate
         self._at_once = at_once
+        self._pause = pause.total_seconds()
         self._traffic: OrderedDict[TenantId, _Traffic] = OrderedDict()
         self._blocks: OrderedDict[tuple[TenantId, str], _Block] = OrderedDict()
         self._returning: asyncio.Task[None] | None = None
+
+    async def admit(self, tenant: Tenant) -> Callable[[], None]:
+        """Do as `enter`; who is refused hears of it after a pause.
+
+        A client that asks again at once, whatever it is told, then costs no more than it has connections.
+        """
+        try:
+            return self.enter(tenant)
+        except CompanyTooBusy:
+            await asyncio.sleep(self._pause * random.uniform(0.5, 1.5))  # noqa: S311 - or they come back together
+            raise
+
+    def admit_anyway(self, tenant: Tenant) -> Callable[[], None]:
+        """Count a request that is never refused; gives what is to be called when it is over."""
+        return self._begin(self._traffic_of(tenant))
 
     def enter(self, tenant: Tenant) -> Callable[[], None]:
         """Let a request of a tenant in; gives what is to be called when it is over.
@@ -152,6 +173,10 @@ class Limits:
             if traffic.tokens < 1:
                 raise CompanyTooBusy(rate, a_second)
             traffic.tokens -= 1
+        return self._begin(traffic)
+
+    @staticmethod
+    def _begin(traffic: _Traffic) -> Callable[[], None]:
         traffic.running += 1
 
         def leave() -> None:

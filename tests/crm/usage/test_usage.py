@@ -140,6 +140,18 @@ async def test_too_many_at_once_are_a_429_and_others_are_not_touched(client, acm
     assert {answer.status_code for answer in others} == {200}
 
 
+async def test_a_visitor_is_not_refused_for_the_companys_own_requests(client, acme, allow):
+    form = (await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)).json()
+    await allow(acme, requestsPerSecond=1, requestsAtOnce=1)
+    address = f"/api/v1/public/forms/{form['accessToken']}/submissions"
+
+    answers = await asyncio.gather(
+        *(client.post(address, json={"linkedinUrl": PROFILE.format(number)}) for number in range(20))
+    )
+
+    assert {answer.status_code for answer in answers} == {201}
+
+
 async def test_a_hundred_at_once_do_not_collide(client, acme, allow, commands):
     """The counter stands outside the transactions: at most 1.2 attempts each."""
     await allow(acme, leads=100_000)
