@@ -23,6 +23,7 @@ from jazzaam.config import Settings
 from jazzaam.control.billing.plans import LIMITS, Plan, limits_of
 from jazzaam.embedded.find import find_mongod
 from jazzaam.embedded.mongod import running_mongod
+from jazzaam.logging import configure_logging
 from jazzaam.tenancy.users import CLUSTER_USERS
 
 ROUNDS = 5
@@ -32,6 +33,7 @@ TARGETS = {"list": 1.8, "get": 2.8, "submit": 2.0}
 
 
 async def main() -> None:
+    configure_logging(json=False)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         async with running_mongod(find_mongod().path, data / "mongodb", CLUSTER_USERS) as (endpoint, _):

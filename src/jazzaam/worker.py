@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
+from jazzaam.control.billing.plans import QUEUED_JOBS
 from jazzaam.control.plane import ControlPlane
 from jazzaam.crm.dependencies import workspace_for_job
 from jazzaam.jobs.models import Place
@@ -13,6 +14,7 @@ from jazzaam.jobs.relay import Relay
 from jazzaam.jobs.runner import JobContext, Runner
 from jazzaam.logging import configure_logging, get_logger
 from jazzaam.tasks import end_tasks
+from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.web.metrics import metrics_at
 
 log = get_logger(__name__)
@@ -28,7 +30,11 @@ def create_runner(application: Application) -> Runner:
         db = await deployment.tenancy.open(place.tenant_id)
         return workspace_for_job(db, place.job_id, application.workspaces)
 
-    return Runner(application.control.registry, open_context, application.control.clock)
+    def ended(context: JobContext) -> None:
+        if isinstance(context.db, TenantDatabase):
+            deployment.limits.give_back(context.db.tenant, QUEUED_JOBS)
+
+    return Runner(application.control.registry, open_context, application.control.clock, ended=ended)
 
 
 def create_relay(application: Application) -> Relay:
@@ -46,19 +52,10 @@ def create_relay(application: Application) -> Relay:
 
 
 async def care_for_tenants(application: Application) -> None:
-    """Keep tenants ready, repair what crashes left, erase what is due; never ends."""
+    """Look after tenants again and again; never ends."""
     care, settings = application.deployment.care, application.settings
     while True:
-        now = application.control.clock.now()
-        try:
-            await care.keep_ready(settings.ready_tenants, now)
-            await care.count_usage(now)
-            async for mended in care.erase_due(now):
-                log.info("care.erased", about=mended.about, what=mended.what)
-            async for mended in care.repair(now):
-                log.warning("care.mended", about=mended.about, what=mended.what)
-        except Exception as error:  # noqa: BLE001 - one bad round stops no other
-            log.warning("care.round_failed", error=type(error).__name__)
+        await care.round(application.control.clock.now(), ready=settings.ready_tenants)
         await asyncio.sleep(settings.care_seconds)
 
 

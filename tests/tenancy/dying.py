@@ -36,7 +36,7 @@ async def act(application, action, *arguments):
         await accounts.establish(plane, registration(arguments[0], now))
     elif action == "erase":
         await deployment.erasure.suspend(tenant_id, erase_after=now)
-        await deployment.erasure.erase(tenant_id, now)
+        await deployment.erasure.erase(tenant_id, lambda: now)
     elif action == "import":
         path, new_id = arguments
         await deployment.importer.load(

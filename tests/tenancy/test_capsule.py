@@ -27,8 +27,8 @@ from jazzaam.features import SHAPE
 from jazzaam.signing import Keyring
 from jazzaam.tenancy import schema
 from jazzaam.tenancy.capsule_check import check
-from jazzaam.tenancy.capsule_format import MAGIC, CapsuleRefused, Kind, Writer, end_after, sha256_of
-from jazzaam.tenancy.errors import TenantExists
+from jazzaam.tenancy.capsule_format import MAGIC, CapsuleRefused, Kind, Writer, end_after
+from jazzaam.tenancy.errors import DatabaseExists, TenantExists
 from jazzaam.tenancy.models import TenantStatus
 from jazzaam.tenancy.users import OPERATOR
 
@@ -93,6 +93,10 @@ async def tidy(application):
 async def export(operator, company, path):
     await capsules.export_tenant(operator, company.id, path, [].append)
     return path
+
+
+def sha256_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 async def contents(root, database):
@@ -228,7 +232,7 @@ class TestHostile:
         async def refused(path, **options):
             before = set(await root.list_database_names())
             rows = await root["jazzaam_system"]["tenants"].count_documents({})
-            with pytest.raises((CapsuleRefused, TenantExists, InvalidInput)) as failure:
+            with pytest.raises((CapsuleRefused, TenantExists, DatabaseExists, InvalidInput)) as failure:
                 await capsules.import_tenant(
                     operator, path,
                     **{"as_id": str(ObjectId()), "accept_foreign": None, "owner": None, **options},
@@ -311,7 +315,7 @@ class TestHostile:
     async def test_another_installations_needs_its_hash(self, refused, load, tmp_path, root):
         stranger = Keyring(["another installation's secret key."])
         foreign = forge(tmp_path / "foreign", stranger, collections={"leads": [lead(1)]})
-        digest = hashlib.sha256(foreign.read_bytes()).hexdigest()
+        digest = sha256_of(foreign)
 
         assert f"--accept-foreign {digest}" in await refused(foreign)
         assert digest in await refused(foreign, accept_foreign="0" * 64)
@@ -389,6 +393,34 @@ class TestHostile:
         stored = [row["accessToken"] async for row in root[f"jazzaam_company_{new_id}"]["forms"].find({})]
         assert all(len(token) == 64 and token != taken for token in stored)
 
+    async def test_a_file_that_is_changed_after_it_was_checked(
+        self, path, refused, operator, application, tmp_path, root
+    ):
+        changing, evil = tmp_path / "changing", tmp_path / "evil"
+        changing.write_bytes(path.read_bytes())
+        forge(evil, operator.keyring, collections={"leads": [lead(number) for number in range(LEADS_EACH)]})
+        databases = set(await root.list_database_names())
+
+        def change_and_tell_the_time():
+            changing.write_bytes(evil.read_bytes())
+            return application.control.clock.now()
+
+        with pytest.raises(CapsuleRefused, match="changed while it was imported"):
+            await operator.deployment.importer.load(
+                changing, operator.keyring, tenant_id=str(ObjectId()), at=change_and_tell_the_time
+            )
+        assert set(await root.list_database_names()) == databases
+
+    async def test_a_database_that_is_there_is_not_merged_into(self, path, refused, root):
+        new_id = str(ObjectId())
+        theirs = root[f"jazzaam_company_{new_id}"]["leads"]
+        await theirs.insert_one({"_id": "theirs"})
+        try:
+            assert "move it away" in await refused(path, as_id=new_id)
+            assert await theirs.find_one({}) == {"_id": "theirs"}
+        finally:
+            await root.drop_database(f"jazzaam_company_{new_id}")
+
     async def test_an_id_that_is_taken_or_erased(self, path, full, refused, operator, application):
         assert await refused(path, as_id=full.id) == "This company exists already."
         assert "is not a company's id" in await refused(path, as_id="../x")
@@ -399,7 +431,7 @@ class TestHostile:
 
         full.db.release()
         await operator.deployment.erasure.suspend(full.id, erase_after=now)
-        await operator.deployment.erasure.erase(full.id, now)
+        await operator.deployment.erasure.erase(full.id, lambda: now)
         assert "was erased" in await refused(path, as_id=None)
 
 

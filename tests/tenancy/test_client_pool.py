@@ -29,6 +29,7 @@ class World:
     def __init__(self, policy):
         self.live, self.connects, self.now, self.failing = [], {}, 0.0, set()
         self.connecting, self.most = 0, 0
+        self.being_connected, self.doubled = set(), False
         self.pool = ClientPool(policy, monotonic=lambda: self.now)
 
     async def pause(self):
@@ -38,6 +39,8 @@ class World:
     def lease(self, key):
         async def connect():
             self.connecting += 1
+            self.doubled |= key in self.being_connected
+            self.being_connected.add(key)
             self.connects[key] = self.connects.get(key, 0) + 1
             self.most = max(self.most, len(self.live) + self.connecting)
             try:
@@ -47,6 +50,7 @@ class World:
                 return Client(self, key)
             finally:
                 self.connecting -= 1
+                self.being_connected.discard(key)
 
         return self.pool.lease(key, connect)
 
@@ -274,6 +278,11 @@ class PoolMachine(RuleBasedStateMachine):
     @invariant()
     def a_leased_client_is_open(self):
         assert all(lease.client.open for lease in self.held)
+
+    @invariant()
+    def nobody_is_connected_twice_at_once(self):
+        if hasattr(self, "world"):
+            assert not self.world.doubled
 
     @invariant()
     def nobody_has_two_clients(self):

@@ -1,7 +1,10 @@
 """The tier *dedicated*: what our code must not do, MongoDB refuses."""
 
 import asyncio
+import gc
+import tracemalloc
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from bson import ObjectId
@@ -19,6 +22,7 @@ from jazzaam.crm.notifications.models import NOTIFICATIONS
 from jazzaam.encryption import Cipher, Place, Undecryptable
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.catalog import TENANTS
+from jazzaam.tenancy.client_pool import ClientPool, PoolPolicy
 from jazzaam.tenancy.errors import HandleReleased, TenantBusy, TenantSuspended
 from jazzaam.tenancy.models import Tier
 from jazzaam.worker import create_relay
@@ -318,6 +322,51 @@ async def test_more_tenants_than_clients_take_turns_and_no_request_fails(many, s
 
     assert most == size
     assert statistics.evicted >= len(many)
+
+
+@pytest.mark.parametrize("many", [3], indirect=True)
+@pytest.mark.parametrize("cycles", [30, pytest.param(300, marks=pytest.mark.slow)])
+async def test_opening_and_evicting_again_and_again_leaves_nothing(many, cycles, deployment, root):
+    """The guide's leak test: sockets here and connections there come back to what they were."""
+    now = [0.0]
+    pool = ClientPool(PoolPolicy(size=2, idle_for=timedelta(minutes=5)), monotonic=lambda: now[0])
+
+    async def cycle(times):
+        for _ in range(times):
+            for tenant in many:
+                lease = await pool.lease(
+                    tenant.id, lambda tenant=tenant: deployment.credentials.connect(tenant)
+                )
+                await lease.client[tenant.database]["leads"].find_one({})
+                lease.release()
+            now[0] += 301
+            assert pool.sweep() == 2
+        await pool.close()
+        gc.collect()
+        clients = sum(isinstance(one, AsyncMongoClient) for one in gc.get_objects())
+        return len(list(Path("/proc/self/fd").iterdir())), tracemalloc.get_traced_memory()[0], clients
+
+    async def own_connections():
+        sessions = await root.admin.aggregate([{"$currentOp": {"allUsers": True, "idleConnections": True}}])
+        ours = {f"t_{tenant.id}_e1" for tenant in many}
+        return [
+            one async for one in sessions if ours & {user["user"] for user in one.get("effectiveUsers", ())}
+        ]
+
+    tracemalloc.start()
+    try:
+        before = await cycle(3)
+        after = await cycle(cycles)
+    finally:
+        tracemalloc.stop()
+
+    assert after[0] <= before[0] + 2
+    assert after[1] <= before[1] + 1_000_000
+    assert after[2] <= before[2]
+    async with asyncio.timeout(10):
+        while await own_connections():
+            await asyncio.sleep(0.05)
+    assert pool.statistics().opened == 3 * (3 + cycles)
 
 
 async def test_a_platform_form_of_a_dedicated_company(acme, dedicated, deployment, application):

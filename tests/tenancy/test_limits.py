@@ -6,18 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from bson import ObjectId
 
-from jazzaam.tenancy.limits import (
-    USAGES,
-    CompanyTooBusy,
-    LimitKind,
-    LimitReached,
-    Limits,
-    LimitSpec,
-)
+from jazzaam.tenancy.limits import USAGES, LimitKind, LimitReached, Limits, LimitSpec
 from jazzaam.tenancy.models import Tenant, TenantStatus
 
-RATE = LimitSpec("requestsPerSecond", LimitKind.rate, "requests", None)
-AT_ONCE = LimitSpec("requestsAtOnce", LimitKind.held, "requests", None)
 THINGS = LimitSpec("things", LimitKind.stock, "things", None, block=50)
 MAILS = LimitSpec("mails", LimitKind.a_day, "mails", 3, block=1)
 EXPORTS = LimitSpec("exports", LimitKind.held, "exports", 2)
@@ -39,7 +30,7 @@ def clock():
 @pytest.fixture
 def process(application, app, clock):
     """Make the limits as one process counts them."""
-    return lambda: Limits(application.deployment.system, clock, rate=RATE, at_once=AT_ONCE)
+    return lambda: Limits(application.deployment.system, clock)
 
 
 @pytest.fixture
@@ -122,15 +113,42 @@ async def test_what_came_back_beyond_a_block_returns_by_itself(process, tenant, 
 async def test_work_that_fails_gives_back(process, tenant):
     limits, company = process(), tenant(things=1)
 
+    async def fail():
+        async with limits.reserving(company) as reservation:
+            await reservation.take(THINGS, 1)
+            raise RuntimeError
+
     for _ in range(3):
         with pytest.raises(RuntimeError):
-            async with limits.reserved(company, THINGS):
-                raise RuntimeError
-    async with limits.reserved(company, THINGS):
-        pass
+            await fail()
+    async with limits.reserving(company) as reservation:
+        await reservation.take(THINGS, 1)
 
     with pytest.raises(LimitReached):
         await limits.reserve(company, THINGS)
+
+
+async def test_what_may_not_be_refused_counts_all_the_same(process, tenant, row):
+    limits, company = process(), tenant(things=2)
+
+    for _ in range(3):
+        await limits.reserve(company, THINGS, anyway=True)
+
+    assert await row(company) == {"things": 3}
+    with pytest.raises(LimitReached):
+        await limits.reserve(company, THINGS)
+    await process().reserve(tenant(things=0), THINGS, anyway=True)
+
+
+async def test_what_is_at_hand_is_reserved_without_waiting(process, tenant, row):
+    limits, company = process(), tenant(things=100)
+
+    assert not limits.reserve_at_hand(company, THINGS, 1)
+    await limits.reserve(company, THINGS)
+    assert limits.reserve_at_hand(company, THINGS, 4)
+    assert not limits.reserve_at_hand(company, THINGS, 1)
+    assert await row(company) == {"things": 5}
+    assert limits.reserve_at_hand(tenant(), THINGS, 1000)
 
 
 async def test_the_error_names_the_limit(process, tenant):
@@ -204,63 +222,3 @@ async def test_only_who_was_not_counted_today_is_due(process, tenant):
     await limits.counted(company.id, {"things": 1}, now)
 
     assert company.id not in await limits.uncounted(now, 10_000)
-
-
-class TestRequests:
-    def test_so_many_at_once(self, process, tenant):
-        limits, company = process(), tenant(requestsAtOnce=2)
-        leave = [limits.enter(company) for _ in range(2)]
-
-        with pytest.raises(CompanyTooBusy) as refused:
-            limits.enter(company)
-
-        assert refused.value.status == 429
-        assert refused.value.members["limit"] == "requestsAtOnce"
-        leave[0]()
-        limits.enter(company)
-        limits.enter(tenant(requestsAtOnce=2))
-
-    async def test_who_is_refused_hears_of_it_after_a_pause(self, application, tenant, clock):
-        limits = Limits(
-            application.deployment.system, clock, rate=RATE, at_once=AT_ONCE, pause=timedelta(seconds=0.2)
-        )
-        company = tenant(requestsAtOnce=1)
-        await limits.admit(company)
-        began = asyncio.get_running_loop().time()
-
-        with pytest.raises(CompanyTooBusy):
-            await limits.admit(company)
-
-        assert asyncio.get_running_loop().time() - began >= 0.09
-
-    def test_so_many_a_second_with_a_burst(self, process, tenant, monkeypatch):
-        now = [100.0]
-        monkeypatch.setattr("jazzaam.tenancy.limits.time.monotonic", lambda: now[0])
-        limits, company = process(), tenant(requestsPerSecond=10)
-
-        def through():
-            for count in range(1000):
-                try:
-                    limits.enter(company)()
-                except CompanyTooBusy:
-                    return count
-            raise AssertionError
-
-        assert through() == 20
-        now[0] += 0.5
-        assert through() == 5
-        now[0] += 60
-        assert through() == 20
-
-    def test_only_so_many_tenants_are_remembered_and_none_at_work_is_forgotten(
-        self, process, tenant, monkeypatch
-    ):
-        monkeypatch.setattr("jazzaam.tenancy.limits._REMEMBERED", 3)
-        limits, busy = process(), tenant(requestsAtOnce=1)
-        limits.enter(busy)
-        for _ in range(10):
-            limits.enter(tenant(requestsAtOnce=1))()
-
-        assert len(limits._traffic) == 3
-        with pytest.raises(CompanyTooBusy):
-            limits.enter(busy)

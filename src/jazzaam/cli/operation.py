@@ -102,7 +102,7 @@ async def delete(application: Application, text: str, grace: timedelta, say: Say
             f"Until then `jazzaam tenants resume {tenant.id}` restores it."
         )
         return
-    _say_receipt(await deployment.erasure.erase(tenant.id, now), say)
+    _say_receipt(await deployment.erasure.erase(tenant.id, application.control.clock.now), say)
 
 
 async def receipt(application: Application, text: str, say: Say) -> None:

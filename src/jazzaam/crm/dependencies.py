@@ -17,8 +17,8 @@ from jazzaam.identifiers import is_public_token
 from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.errors import TenantNotFound, TenantSuspended
-from jazzaam.tenancy.limits import CompanyTooBusy, Limits
 from jazzaam.tenancy.tenancy import Tenancy
+from jazzaam.tenancy.traffic import CompanyTooBusy, Traffic
 from jazzaam.web.at_end import at_end
 
 
@@ -34,8 +34,8 @@ async def open_workspace(request: Request) -> Workspace:
     structlog.contextvars.bind_contextvars(tenant=member.tenant_id)
     db = await tenancy.open(member.tenant_id)
     at_end(request, db.release)
-    limits: Limits = request.app.state.deployment.limits
-    at_end(request, await limits.admit(db.tenant))  # waits only to refuse
+    traffic: Traffic = request.app.state.deployment.traffic
+    at_end(request, await traffic.admit(db.tenant))  # waits only to refuse
     return _workspace(request, db, member, request_body)
 
 
@@ -57,7 +57,7 @@ async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspa
     except (TenantNotFound, TenantSuspended):
         raise NoSuchForm from None
     at_end(request, db.release)
-    at_end(request, request.app.state.deployment.limits.admit_anyway(db.tenant))
+    at_end(request, request.app.state.deployment.traffic.admit_anyway(db.tenant))
     actor = Actor(ActorKind.public_key, named.resource_id)
     member = Member(actor, named.tenant_id, frozenset({Permission.forms_submit}))
     return _workspace(request, db, member, request_body), named

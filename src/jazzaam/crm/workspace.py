@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jazzaam.clock import Clock
-from jazzaam.control.billing.plans import LIMITS
-from jazzaam.control.memberships.models import Member
+from jazzaam.control.billing.plans import LIMITS, QUEUED_JOBS
+from jazzaam.control.memberships.models import ActorKind, Member
 from jazzaam.crm.records import (
     RequestKey,
     RequestRepeated,
@@ -21,8 +21,7 @@ from jazzaam.pagination import Cursors
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.database import TenantDatabase
-from jazzaam.tenancy.limits import Limits, LimitSpec
-from jazzaam.tenancy.models import Tenant
+from jazzaam.tenancy.limits import Limits, Reservation
 
 Result = TypeVar("Result")
 
@@ -43,23 +42,16 @@ class WorkspaceServices:
     forms_url: str
 
 
-class Reservation:
-    """What a change has reserved of its company's limits."""
+class _JobsUnreserved(Exception):
+    """A change asks for more jobs than are reserved."""
 
-    def __init__(self, limits: Limits, tenant: Tenant) -> None:
-        self._limits = limits
-        self._tenant = tenant
-        self._taken: list[tuple[LimitSpec, int]] = []
 
-    async def take(self, spec: LimitSpec, count: int) -> None:
-        """Reserve more; raises `LimitReached`."""
-        await self._limits.reserve(self._tenant, spec, count)
-        self._taken.append((spec, count))
+@dataclass(slots=True)
+class _Jobs:
+    """The jobs of a change: how many are reserved of the company's limit, and how many it wrote."""
 
-    def give_back(self) -> None:
-        """Say that it was not used; safe to repeat."""
-        while self._taken:
-            self._limits.give_back(self._tenant, *self._taken.pop())
+    reserved: int = 0
+    written: int = 0
 
 
 class Workspace(Publishing[TenantDatabase, Event]):
@@ -79,14 +71,46 @@ class Workspace(Publishing[TenantDatabase, Event]):
         self.member = member
         self.services = services
         self._request = request
+        self._jobs = _Jobs()
 
     async def change(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Run `work` as one unit: its writes, its events' history and jobs, or nothing.
 
         `work` has no effect outside MongoDB, since it runs again after a conflict. For a request with
         an Idempotency-Key its result (a BSON value) is kept, and is given again, without running
-        `work`, when the request comes again.
+        `work`, when the request comes again. Its jobs count to the company's limit: a member who would
+        pass it gets `LimitReached`; a visitor, a job and the operator are not refused.
         """
+        self._jobs = jobs = _Jobs()
+        never_refused = self.member.actor.kind is not ActorKind.account
+        try:
+            while True:
+                try:
+                    return await self._change_once(work)
+                except _JobsUnreserved:
+                    missing = jobs.written - jobs.reserved
+                    await self.services.limits.reserve(
+                        self.db.tenant, QUEUED_JOBS, missing, anyway=never_refused
+                    )
+                    jobs.reserved = jobs.written
+        except BaseException:
+            jobs.written = 0
+            raise
+        finally:
+            self._give_back_jobs(jobs)
+
+    @asynccontextmanager
+    async def reserving(self, counts: Mapping[str, int]) -> AsyncGenerator[Reservation]:
+        """Reserve what a change will use, by the limit's name, before it begins.
+
+        It is given back when the block raises, or when the block says so. Raises `LimitReached`.
+        """
+        async with self.services.limits.reserving(self.db.tenant) as reservation:
+            for name, count in counts.items():
+                await reservation.take(LIMITS[name], count)
+            yield reservation
+
+    async def _change_once(self, work: Callable[[], Awaitable[Result]]) -> Result:
         if self._request is None:
             return await super().change(work)
         repository = RequestRepository(self.db)
@@ -95,28 +119,29 @@ class Workspace(Publishing[TenantDatabase, Event]):
             try:
                 return await super().change(work)
             except RequestRepeated:
+                self._jobs.written = 0
                 known = await repository.find(self._request)
         assert known is not None  # noqa: S101 - kept for a day, and it was there
         result: Any = known.result
         return result
 
-    @asynccontextmanager
-    async def reserving(self, counts: Mapping[str, int]) -> AsyncGenerator[Reservation]:
-        """Reserve what a change will use, by the limit's name, before it begins.
-
-        It is given back when the block raises, or when the block says so. Raises `LimitReached`.
-        """
-        reservation = Reservation(self.services.limits, self.db.tenant)
-        try:
-            for name, count in counts.items():
-                await reservation.take(LIMITS[name], count)
-            yield reservation
-        except BaseException:
-            reservation.give_back()
-            raise
-
     async def _write_last(self, events: Sequence[Event], result: object) -> None:
+        self._reserve_jobs(sum(len(self.services.registry.answering(event)) for event in events))
         await write_activities(self.db, events, self.member.actor, self.clock.now())
         if self._request is not None:
             await RequestRepository(self.db).remember(self._request, result, self.clock.now())
         await super()._write_last(events, result)
+
+    def _reserve_jobs(self, count: int) -> None:
+        """Reserve a change's jobs from what is at hand; else the change is made anew, when they are."""
+        jobs, limits = self._jobs, self.services.limits
+        jobs.written = count
+        missing = count - jobs.reserved
+        if missing > 0:
+            if not limits.reserve_at_hand(self.db.tenant, QUEUED_JOBS, missing):
+                raise _JobsUnreserved
+            jobs.reserved = count
+
+    def _give_back_jobs(self, jobs: _Jobs) -> None:
+        if jobs.reserved > jobs.written:
+            self.services.limits.give_back(self.db.tenant, QUEUED_JOBS, jobs.reserved - jobs.written)

@@ -36,6 +36,7 @@ class Runner:
 
     `open_context` opens the database a place names; it gives the job's first argument. A job's lease
     is `lease_for`: it must be longer than the job takes, since another worker may take it over then.
+    `ended` hears of each job that is done or dead.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Runner:
         clock: Clock,
         *,
         lease_for: timedelta = timedelta(seconds=60),
+        ended: Callable[[JobContext], None] = lambda _: None,
     ) -> None:
         self._registry = registry
         self._open_context = open_context
         self._clock = clock
         self._lease_for = lease_for
+        self._ended = ended
 
     async def run(self, place: Place) -> None:
         """Run the job at `place`, if it is there, due and not taken. Its failure is its row's."""
@@ -58,26 +61,30 @@ class Runner:
         except (TenantNotFound, TenantSuspended, TenantNotReady):
             return  # the row waits with its tenant, or is gone with it
         try:
-            await self._run_in(context, place)
+            if await self._run_in(context, place):
+                self._ended(context)
         finally:
             context.db.release()
 
-    async def _run_in(self, context: JobContext, place: Place) -> None:
+    async def _run_in(self, context: JobContext, place: Place) -> bool:
+        """Claim the job and run it; tells whether it has reached its end."""
         claimed = await outbox.claim(context.db, place.job_id, self._clock.now(), self._lease_for)
         if claimed is None:
-            return
+            return False
         known = self._registry.find(claimed.name)
         try:
             if known is None:
                 await outbox.give_up(context.db, claimed, "UnknownJob", self._clock.now())
-            elif claimed.attempt > known.retry.attempts:  # its workers ended before they could say so
+                return True
+            if claimed.attempt > known.retry.attempts:  # its workers ended before they could say so
                 await outbox.give_up(context.db, claimed, "TooManyAttempts", self._clock.now())
-            else:
-                await self._run(context, known, claimed)
+                return True
+            return await self._run(context, known, claimed)
         except LeaseLost:
             log.warning("job.lease_lost", job=claimed.name, job_id=str(claimed.id))
+            return False
 
-    async def _run(self, context: JobContext, known: Job, claimed: Claim) -> None:
+    async def _run(self, context: JobContext, known: Job, claimed: Claim) -> bool:
         try:
             event = known.answers(**claimed.args)
             if known.atomic:
@@ -93,11 +100,11 @@ class Runner:
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 - a job's failure is its row's
-            await self._failed(context, known, claimed, error)
-        else:
-            log.info("job.done", job=known.name, job_id=str(claimed.id), attempt=claimed.attempt)
+            return await self._failed(context, known, claimed, error)
+        log.info("job.done", job=known.name, job_id=str(claimed.id), attempt=claimed.attempt)
+        return True
 
-    async def _failed(self, context: JobContext, known: Job, claimed: Claim, error: Exception) -> None:
+    async def _failed(self, context: JobContext, known: Job, claimed: Claim, error: Exception) -> bool:
         now, name = self._clock.now(), type(error).__name__
         pause = pause_after(known.retry, claimed.attempt, random.random)
         log.warning(
@@ -109,5 +116,6 @@ class Runner:
         )
         if pause is None:
             await outbox.give_up(context.db, claimed, name, now)
-        else:
-            await outbox.try_again(context.db, claimed, name, now + pause)
+            return True
+        await outbox.try_again(context.db, claimed, name, now + pause)
+        return False

@@ -33,6 +33,7 @@ class Checked:
     """A capsule that was read whole: what it holds, and whether we signed it."""
 
     path: Path
+    sha256: str
     most_bytes: int
     tenant: str
     data_version: int
@@ -47,11 +48,11 @@ def check(path: Path, shape: Shape, keyring: Keyring) -> Checked:
     Raises `CapsuleRefused` in one line: damaged, cut off, too large, of a later release, or with a
     collection that is not declared.
     """
-    with reading(path) as stream:
+    with reading(path) as opened:
         most_bytes = path.stat().st_size * MOST_TIMES + _AND
         tally, header, manifest, signature = Tally(), Document(), Document(), Document()
         rows: list[tuple[str, Document]] = []
-        for kind, payload in records(stream, most_bytes=most_bytes):
+        for kind, payload in records(opened.stream, most_bytes=most_bytes):
             try:
                 if kind is Kind.signature:
                     signature = decode(payload)
@@ -66,8 +67,10 @@ def check(path: Path, shape: Shape, keyring: Keyring) -> Checked:
                     manifest = decode(payload)
             except (InvalidBSON, KeyError, TypeError, ValueError):
                 raise CapsuleRefused(f"The capsule is damaged: a {kind.name} cannot be read.") from None
+        sha256 = opened.sha256()
     return Checked(
         path=path,
+        sha256=sha256,
         most_bytes=most_bytes,
         tenant=str(header.get("tenant")),
         data_version=int(header["dataVersion"]),
@@ -118,8 +121,8 @@ def _is_ours(signature: Document, tally: Tally, keyring: Keyring) -> bool:
 
 def require_decodable(checked: Checked) -> None:
     """Decode every document of a stranger's capsule; raises `CapsuleRefused`."""
-    with reading(checked.path) as stream:
-        for kind, payload in records(stream, most_bytes=checked.most_bytes):
+    with reading(checked.path) as opened:
+        for kind, payload in records(opened.stream, most_bytes=checked.most_bytes):
             if kind in (Kind.documents, Kind.removed):
                 try:
                     for one in documents_in(payload):

@@ -181,9 +181,26 @@ class Writer:
         self._file.write(end_after(self._file.tell()))
 
 
+class Reading:
+    """A capsule's records, decompressed, and the hash of its file when all of it was read."""
+
+    def __init__(self, stream: BinaryIO, part: "_Part", end: bytes) -> None:
+        self.stream = stream
+        self._part = part
+        self._end = end
+
+    def sha256(self) -> str:
+        """Hash the file that was read, as `sha256sum` does; raises `CapsuleRefused` before its end."""
+        if self._part.left:
+            raise CapsuleRefused("The capsule is damaged: its records end before it does.")
+        digest = self._part.digest.copy()
+        digest.update(self._end)
+        return digest.hexdigest()
+
+
 @contextmanager
-def reading(path: Path) -> Generator[BinaryIO]:
-    """Open a capsule's records, decompressed; raises `CapsuleRefused` for a file that is none."""
+def reading(path: Path) -> Generator[Reading]:
+    """Open a capsule; raises `CapsuleRefused` for a file that is none."""
     try:
         file = path.open("rb")
     except OSError as error:
@@ -197,9 +214,10 @@ def reading(path: Path) -> Generator[BinaryIO]:
             raise CapsuleRefused("The capsule is cut off, or something follows its end.")
         file.seek(len(MAGIC))
         decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
-        part: Any = _Part(file, end - len(MAGIC))
-        with decompressor.stream_reader(part, read_across_frames=True, closefd=False) as stream:
-            yield stream
+        part = _Part(file, end - len(MAGIC))
+        source: Any = part
+        with decompressor.stream_reader(source, read_across_frames=True, closefd=False) as stream:
+            yield Reading(stream, part, end_after(end))
 
 
 def end_after(length: int) -> bytes:
@@ -208,16 +226,18 @@ def end_after(length: int) -> bytes:
 
 
 class _Part:
-    """So many bytes of a file, from where it is."""
+    """So many bytes of a file after its MAGIC, hashed as they are read."""
 
     def __init__(self, file: BinaryIO, length: int) -> None:
         self._file = file
-        self._left = length
+        self.left = length
+        self.digest = hashlib.sha256(MAGIC)
 
     def read(self, size: int) -> bytes:
         """Read at most `size` bytes."""
-        some = self._file.read(min(size, self._left))
-        self._left -= len(some)
+        some = self._file.read(min(size, self.left))
+        self.left -= len(some)
+        self.digest.update(some)
         return some
 
 
@@ -262,9 +282,3 @@ def _exactly(stream: BinaryIO, length: int, *, may_end: bool = False) -> bytes:
         parts.append(part)
         missing -= len(part)
     return b"".join(parts)
-
-
-def sha256_of(path: Path) -> str:
-    """Hash a file, as `sha256sum` does."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

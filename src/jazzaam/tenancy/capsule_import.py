@@ -30,7 +30,6 @@ from jazzaam.tenancy.capsule_format import (
     documents_in,
     reading,
     records,
-    sha256_of,
 )
 from jazzaam.tenancy.catalog import Catalog, PublicKey
 from jazzaam.tenancy.change import change
@@ -111,17 +110,16 @@ class Importer:
 
         One that another installation signed is taken only with its file's SHA-256 as `accept_foreign`.
         What was written of an import that fails is taken back. Raises `CapsuleRefused`, `TenantExists`
-        (also for an id that was erased), `ClusterFull`.
+        (also for an id that was erased), `DatabaseExists`, `ClusterFull`.
         """
         shape = self._migrator.shape
         checked = check(path, shape, keyring)
         if not checked.ours:
             require_decodable(checked)
-            digest = sha256_of(path)
-            if (accept_foreign or "").lower() != digest:
+            if (accept_foreign or "").lower() != checked.sha256:
                 raise CapsuleRefused(
                     "The capsule is of another installation: if you trust it, import it with "
-                    f"--accept-foreign {digest}"
+                    f"--accept-foreign {checked.sha256}"
                 )
         chosen = self._naming.require(tenant_id or checked.tenant)
         tenant = await self._begin(chosen, checked, at())
@@ -138,10 +136,12 @@ class Importer:
     async def _begin(self, tenant_id: TenantId, checked: Checked, at: datetime) -> Tenant:
         if await self._erasure.is_erased(tenant_id):
             raise TenantExists(f"A company {tenant_id} was erased: import it under another id.")
+        cluster = await self._placement.choose(self._migrator.shape.tables, for_operator=True)
+        await self._provisioner.require_free(cluster, tenant_id)
         tenant = Tenant(
             id=tenant_id,
             status=TenantStatus.importing,
-            cluster=await self._placement.choose(self._migrator.shape.tables, for_operator=True),
+            cluster=cluster,
             database=self._naming.database(tenant_id),
             schema_fingerprint="",
             data_version=checked.data_version,
@@ -196,8 +196,8 @@ class Importer:
             spec.name for spec in self._migrator.shape.collections if spec.transient and not checked.ours
         }
         name = ""
-        with reading(checked.path) as stream:
-            for kind, payload in records(stream, most_bytes=checked.most_bytes):
+        with reading(checked.path) as opened:
+            for kind, payload in records(opened.stream, most_bytes=checked.most_bytes):
                 if kind in (Kind.collection, Kind.correction, Kind.row, Kind.manifest):
                     if name:
                         self._observe(Step.collection_loaded)
@@ -209,6 +209,8 @@ class Importer:
                 elif kind is Kind.removed:
                     ids = [decode(one)["_id"] for one in documents_in(payload)]
                     await database[name].delete_many({"_id": {"$in": ids}})
+            if opened.sha256() != checked.sha256:
+                raise CapsuleRefused("The file was changed while it was imported.")
 
     async def _strip_secrets(self, tenant: Tenant, checked: Checked, database: AsyncDatabase[Any]) -> None:
         """Take ciphertexts away that belong to another place, and would decrypt nowhere."""

@@ -14,7 +14,7 @@ from jazzaam.tenancy.erasure import Erasure
 from jazzaam.tenancy.errors import TenantNotFound
 from jazzaam.tenancy.limits import Limits
 from jazzaam.tenancy.migration import Migrator
-from jazzaam.tenancy.models import Tenant, TenantStatus
+from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus
 from jazzaam.tenancy.provisioning import Provisioner
 from jazzaam.tenancy.tenancy import Tenancy
 from jazzaam.tenancy.users import OPERATOR
@@ -72,6 +72,27 @@ class Care:
         self._counters = counters
         self._holders = {spec.public_key.kind: spec for spec in collections if spec.public_key is not None}
 
+    async def round(self, at: datetime, *, ready: int) -> None:
+        """Do all that is due; keeps `ready` tenants waiting.
+
+        One part that fails stops no other: a cluster that is full must still lose who is to be erased.
+        """
+        parts: Mapping[str, Callable[[], Awaitable[object]]] = {
+            "erasures": lambda: self.close_due(at),
+            "repairs": lambda: self._repair_and_tell(at),
+            "ready tenants": lambda: self.keep_ready(ready, at),
+            "usage": lambda: self.count_usage(at),
+        }
+        for name, part in parts.items():
+            try:
+                await part()
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
+                log.warning("care.part_failed", part=name, error=type(error).__name__)
+
+    async def _repair_and_tell(self, at: datetime) -> None:
+        async for mended in self.repair(at):
+            log.warning("care.mended", about=mended.about, what=mended.what)
+
     async def repair(self, at: datetime, *, stale_after: timedelta = STALE_AFTER) -> AsyncGenerator[Mended]:
         """Finish or undo what crashes left; yields what was done. One failure stops no other."""
         before = at - stale_after
@@ -99,28 +120,31 @@ class Care:
         return brought + await self._provisioner.keep_ready(count, at)
 
     async def count_usage(self, at: datetime, *, most: int = 100) -> int:
-        """Count anew what tenants use that were not counted for a day; gives how many were."""
+        """Count anew what tenants use that were not counted for a day; gives how many were.
+
+        One that cannot be counted today is due again tomorrow: it keeps nobody else waiting.
+        """
         due = await self._limits.uncounted(at - COUNTED_EVERY, most)
         tenants = await self._catalog.tenants(TenantStatus.active, matching={"_id": {"$in": due}})
 
         async def count(db: TenantDatabase) -> Mapping[str, int]:
             return {name: await counter(db) for name, counter in self._counters.items()}
 
-        counted = 0
+        counts: dict[TenantId, Mapping[str, int]] = {}
         async for outcome in self._tenancy.each(count, tenants=tenants):
             if outcome.result is not None:
-                await self._limits.counted(outcome.tenant_id, outcome.result, at)
-                counted += 1
+                counts[outcome.tenant_id] = outcome.result
             else:
                 log.warning("care.not_counted", tenant=outcome.tenant_id, error=repr(outcome.error))
-        return counted
+        for tenant_id in due:
+            await self._limits.counted(tenant_id, counts.get(tenant_id, {}), at)
+        return len(counts)
 
-    async def erase_due(self, at: datetime) -> AsyncGenerator[Mended]:
-        """Erase the tenants whose grace period is over."""
+    async def close_due(self, at: datetime) -> None:
+        """Close for good whose grace period is over; a repair after the fence erases them."""
         for tenant in await self._erasure.due(at):
-            said = await self._try(tenant.id, lambda tenant=tenant: self._erase(tenant, at))
-            if said is not None:
-                yield said
+            log.info("care.closing", tenant=tenant.id)
+            await self._erasure.close(tenant.id, at)
 
     def _mends(
         self, at: datetime, before: datetime
@@ -150,12 +174,13 @@ class Care:
         return "its sign-up never ended: ready again" if back else None
 
     async def _go_on_erasing(self, tenant: Tenant, at: datetime) -> str | None:
-        if await self._erasure.is_erased(tenant.id):
-            return await self._erase(tenant, at)
-        return await self._undo(tenant)
-
-    async def _erase(self, tenant: Tenant, at: datetime) -> str:
-        await self._erasure.erase(tenant.id, at)
+        """Erase what was closed for good, after the fence; undo what was taken back half-way."""
+        closed_at = await self._erasure.closed_at(tenant.id)
+        if closed_at is None:
+            return await self._undo(tenant)
+        if closed_at + self._erasure.fence > at:
+            return None
+        await self._erasure.finish(tenant.id, at)
         return "erased"
 
     async def _mend_users(self, tenant: Tenant, at: datetime, before: datetime) -> AsyncGenerator[Mended]:

@@ -67,7 +67,7 @@ class Clusters:
 
     def connect_as(self, name: str, username: str, password: str) -> Client:
         """Make a client with another user's credentials; it is the caller's to close."""
-        own = {"username": username, "password": password}
+        own = {"username": username, "password": password, "authSource": "admin"}
         return self._connect(name, self._user, DEDICATED_CONNECTIONS, own)
 
     def _connect(

@@ -31,6 +31,7 @@ from jazzaam.tenancy.report import reporting
 from jazzaam.tenancy.schema import Shape
 from jazzaam.tenancy.steps import Observer, log_step
 from jazzaam.tenancy.tenancy import Tenancy
+from jazzaam.tenancy.traffic import Traffic
 
 log = get_logger(__name__)
 
@@ -92,6 +93,7 @@ class Deployment:
     erasure: Erasure
     importer: Importer
     limits: Limits
+    traffic: Traffic
     care: Care
 
     async def prepare(self, at: datetime, *, every_cluster: bool = True) -> None:
@@ -197,12 +199,9 @@ def deploy(
         is_key=declared.is_key,
         observe=observe,
     )
-    limits = Limits(
-        system,
-        lambda: datetime.now(UTC),
-        rate=declared.request_rate,
-        at_once=declared.requests_at_once,
-        pause=bounds.refusal_pause,
+    limits = Limits(system, lambda: datetime.now(UTC))
+    traffic = Traffic(
+        rate=declared.request_rate, at_once=declared.requests_at_once, pause=bounds.refusal_pause
     )
     care = Care(
         tenancy=tenancy,
@@ -228,5 +227,6 @@ def deploy(
         erasure=erasure,
         importer=importer,
         limits=limits,
+        traffic=traffic,
         care=care,
     )

@@ -14,7 +14,7 @@ from jazzaam.tenancy.catalog import TENANTS, Catalog
 from jazzaam.tenancy.clusters import Clusters
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.credentials import Credentials
-from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
+from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase, Update
 from jazzaam.tenancy.errors import TenantBusy, TenantNotFound
 from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus
 from jazzaam.tenancy.steps import Observer, Step, log_step
@@ -66,7 +66,7 @@ class Erasure:
         ]
         self._owner_of = owner_of
         self._removers = removers
-        self._fence = fence.total_seconds()
+        self.fence = fence
         self._observe = observe
 
     async def suspend(self, tenant_id: TenantId, *, erase_after: datetime | None = None) -> Tenant:
@@ -94,20 +94,41 @@ class Erasure:
         return await self._catalog.tenants(TenantStatus.suspended, matching={"eraseAfter": {"$lte": at}})
 
     async def is_erased(self, tenant_id: TenantId) -> bool:
-        """Tell whether a tenant of this id was erased, or is being so."""
+        """Tell whether a tenant of this id was erased, or begins to be."""
         return await self._system[ERASURES].find_one({"_id": tenant_id}, {"_id": 1}) is not None
+
+    async def closed_at(self, tenant_id: TenantId) -> datetime | None:
+        """Tell since when a tenant is closed for good; None for one that is not."""
+        journal = await self._catalog.journal(tenant_id, {"closedAt": 1})
+        return (journal or {}).get("closedAt")
 
     async def receipt(self, tenant_id: TenantId) -> Document | None:
         """Read what was removed of a tenant."""
         return await self._system[ERASURES].find_one({"_id": tenant_id}, _RECEIPT)
 
-    async def erase(self, tenant_id: TenantId, at: datetime) -> Document:
-        """Remove everything of a suspended tenant; gives the receipt. Safe to repeat after a crash.
+    async def erase(self, tenant_id: TenantId, clock: Callable[[], datetime]) -> Document:
+        """Close a suspended tenant for good, wait for the fence, and remove it; gives the receipt.
+
+        Safe to repeat after a crash. Raises `TenantNotFound`, or `TenantBusy` when it is not suspended.
+        """
+        await self.close(tenant_id, clock())
+        await asyncio.sleep(self.fence.total_seconds())
+        return await self.finish(tenant_id, clock())
+
+    async def close(self, tenant_id: TenantId, at: datetime) -> None:
+        """Close a suspended tenant for good; nothing is removed before the fence is over. Safe to repeat.
 
         Raises `TenantNotFound`, or `TenantBusy` when it is not suspended.
         """
-        tenant = await self._begin(tenant_id, at)
-        await asyncio.sleep(self._fence)
+        held = [TenantStatus.suspended, TenantStatus.erasing]
+        closed = {"status": TenantStatus.erasing, "closedAt": {"$ifNull": ["$closedAt", at]}}
+        await self._move(tenant_id, held, [{"$set": closed}])
+        self._observe(Step.erasure_begun)
+
+    async def finish(self, tenant_id: TenantId, at: datetime) -> Document:
+        """Remove everything of a tenant that was closed for good; gives the receipt. Safe to repeat."""
+        tenant = await self._catalog.tenant(tenant_id)
+        await self._begin_receipt(tenant, await self.closed_at(tenant_id) or at)
         await self._remove_rows(tenant)
         users = await self._credentials.drop_all(tenant)
         await self._note(tenant_id, {"$addToSet": {"users": {"$each": users}}})
@@ -120,28 +141,11 @@ class Erasure:
         log.info("tenant.erased", tenant=tenant_id)
         return await self.receipt(tenant_id) or {}
 
-    async def _begin(self, tenant_id: TenantId, at: datetime) -> Tenant:
-        """Close the tenant for good, its journal first."""
-        tenant = await self._catalog.tenant(tenant_id)
-        if tenant.status not in (TenantStatus.suspended, TenantStatus.erasing):
-            raise TenantBusy("Suspend this company before it is erased.")
+    async def _begin_receipt(self, tenant: Tenant, closed_at: datetime) -> None:
+        begun: Document = {"cluster": tenant.cluster, "database": tenant.database, "startedAt": closed_at}
         await self._system[ERASURES].update_one(
-            {"_id": tenant_id},
-            {
-                "$setOnInsert": {
-                    "cluster": tenant.cluster,
-                    "database": tenant.database,
-                    "startedAt": at,
-                    "removed": {},
-                    "users": [],
-                }
-            },
-            upsert=True,
+            {"_id": tenant.id}, {"$setOnInsert": {**begun, "removed": {}, "users": []}}, upsert=True
         )
-        held = [TenantStatus.suspended, TenantStatus.erasing]
-        tenant = await self._move(tenant_id, held, {"$set": {"status": TenantStatus.erasing}})
-        self._observe(Step.erasure_begun)
-        return tenant
 
     async def _remove_rows(self, tenant: Tenant) -> None:
         """Take the tenant's rows of shared collections away: strangers' keys first, the company last."""
@@ -179,7 +183,7 @@ class Erasure:
     async def _note(self, tenant_id: TenantId, update: Document) -> None:
         await self._system[ERASURES].update_one({"_id": tenant_id}, update)
 
-    async def _move(self, tenant_id: TenantId, held: Sequence[TenantStatus], update: Document) -> Tenant:
+    async def _move(self, tenant_id: TenantId, held: Sequence[TenantStatus], update: Update) -> Tenant:
         moved = await self._catalog.alter({"_id": tenant_id, "status": {"$in": list(held)}}, update)
         if moved is None:
             if await self._catalog.journal(tenant_id, {"_id": 1}) is None:

@@ -19,6 +19,10 @@ class TenantExists(Conflict):
     """This company exists already."""
 
 
+class DatabaseExists(Conflict):
+    """There is a database of this company's name already, and no company has it: move it away."""
+
+
 class TenantBusy(Conflict):
     """Something else is being done with this company; wait for its end, or run `jazzaam tenants repair`."""
 

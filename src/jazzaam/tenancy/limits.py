@@ -1,13 +1,11 @@
-"""What a tenant may use: how much, how fast, and how many at once.
+"""What a tenant may use: how much, and how many at once. `tenancy.traffic` bounds its requests.
 
 Nothing that many requests share is written in their transactions. A process reserves a block of units with
 one atomic update that has the limit in its filter, and spends it in memory; what is left goes back. Near a
-limit the blocks are single units, so it is met exactly but for what other processes hold. Rates and
-requests at once are counted by each process for itself.
+limit the blocks are single units, so it is met exactly but for what other processes hold.
 """
 
 import asyncio
-import random
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -20,7 +18,7 @@ from typing import Final
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from jazzaam.errors import JazzaamError, TooManyRequests
+from jazzaam.errors import JazzaamError
 from jazzaam.logging import get_logger
 from jazzaam.tasks import end_tasks
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
@@ -39,7 +37,6 @@ USAGES: Final = CollectionSpec(
 _REMEMBERED: Final = 20_000
 _BLOCKS_IN_A_LIMIT: Final = 20
 _REFUSED_SECONDS: Final = 1.0
-_BURST_SECONDS: Final = 2.0
 _HELD_FOR: Final = timedelta(minutes=1)
 
 
@@ -81,15 +78,6 @@ class LimitReached(JazzaamError):
         self.members = {"limit": spec.name, "allowed": str(allowed)}
 
 
-class CompanyTooBusy(TooManyRequests):
-    """Your company asks for more at once than its plan allows; slow down."""
-
-    def __init__(self, spec: LimitSpec | None = None, allowed: int = 0) -> None:
-        super().__init__()
-        if spec is not None:
-            self.members = {"limit": spec.name, "allowed": str(allowed)}
-
-
 def allowed_to(tenant: Tenant, spec: LimitSpec) -> int | None:
     """Give how much of something a tenant may use; None is no limit."""
     return tenant.limits.get(spec.name, spec.default)
@@ -107,112 +95,51 @@ class _Block:
         self.lock = asyncio.Lock()
 
 
-@dataclass(slots=True)
-class _Traffic:
-    """One tenant's requests in this process."""
+class Reservation:
+    """Units that one piece of work has reserved."""
 
-    tokens: float
-    at: float
-    running: int = 0
+    def __init__(self, limits: "Limits", tenant: Tenant) -> None:
+        self._limits = limits
+        self._tenant = tenant
+        self._taken: list[tuple[LimitSpec, int]] = []
+
+    async def take(self, spec: LimitSpec, count: int) -> None:
+        """Reserve more; raises `LimitReached`."""
+        await self._limits.reserve(self._tenant, spec, count)
+        self._taken.append((spec, count))
+
+    def give_back(self) -> None:
+        """Say that none of it was used; safe to repeat."""
+        while self._taken:
+            self._limits.give_back(self._tenant, *self._taken.pop())
 
 
 class Limits:
-    """Counts what tenants use. `rate` and `at_once` bound requests; `clock` tells days and months.
+    """Counts what tenants use; `clock` tells days and months."""
 
-    A request that is refused is answered after about `pause`.
-    """
-
-    def __init__(
-        self,
-        system: Callable[[], SystemDatabase],
-        clock: Callable[[], datetime],
-        *,
-        rate: LimitSpec,
-        at_once: LimitSpec,
-        pause: timedelta = timedelta(),
-    ) -> None:
+    def __init__(self, system: Callable[[], SystemDatabase], clock: Callable[[], datetime]) -> None:
         self._system = system
         self._clock = clock
-        self._rate = rate
-        self._at_once = at_once
-        self._pause = pause.total_seconds()
-        self._traffic: OrderedDict[TenantId, _Traffic] = OrderedDict()
         self._blocks: OrderedDict[tuple[TenantId, str], _Block] = OrderedDict()
         self._returning: asyncio.Task[None] | None = None
 
-    async def admit(self, tenant: Tenant) -> Callable[[], None]:
-        """Do as `enter`; who is refused hears of it after a pause.
-
-        A client that asks again at once, whatever it is told, then costs no more than it has connections.
-        """
-        try:
-            return self.enter(tenant)
-        except CompanyTooBusy:
-            await asyncio.sleep(self._pause * random.uniform(0.5, 1.5))  # noqa: S311 - or they come back together
-            raise
-
-    def admit_anyway(self, tenant: Tenant) -> Callable[[], None]:
-        """Count a request that is never refused; gives what is to be called when it is over."""
-        return self._begin(self._traffic_of(tenant))
-
-    def enter(self, tenant: Tenant) -> Callable[[], None]:
-        """Let a request of a tenant in; gives what is to be called when it is over.
-
-        Raises `CompanyTooBusy` over the rate (with a burst of two seconds) or over the requests at once.
-        """
-        traffic, rate, at_once = self._traffic_of(tenant), self._rate, self._at_once
-        most = allowed_to(tenant, at_once)
-        if most is not None and traffic.running >= most:
-            raise CompanyTooBusy(at_once, most)
-        a_second = allowed_to(tenant, rate)
-        if a_second is not None:
-            now = time.monotonic()
-            full = a_second * _BURST_SECONDS
-            traffic.tokens = min(full, traffic.tokens + (now - traffic.at) * a_second)
-            traffic.at = now
-            if traffic.tokens < 1:
-                raise CompanyTooBusy(rate, a_second)
-            traffic.tokens -= 1
-        return self._begin(traffic)
-
-    @staticmethod
-    def _begin(traffic: _Traffic) -> Callable[[], None]:
-        traffic.running += 1
-
-        def leave() -> None:
-            traffic.running -= 1
-
-        return leave
-
-    def _traffic_of(self, tenant: Tenant) -> _Traffic:
-        traffic = self._traffic.get(tenant.id)
-        if traffic is None:
-            full = (allowed_to(tenant, self._rate) or 0) * _BURST_SECONDS
-            traffic = self._traffic[tenant.id] = _Traffic(full, time.monotonic())
-            if len(self._traffic) > _REMEMBERED:
-                self._forget_somebody_quiet()
-        else:
-            self._traffic.move_to_end(tenant.id)
-        return traffic
-
-    def _forget_somebody_quiet(self) -> None:
-        for tenant_id, traffic in self._traffic.items():
-            if not traffic.running:
-                del self._traffic[tenant_id]
-                return
-
     @asynccontextmanager
-    async def reserved(self, tenant: Tenant, spec: LimitSpec, count: int = 1) -> AsyncGenerator[None]:
-        """Reserve units for a block of work, which gives them back when it raises."""
-        await self.reserve(tenant, spec, count)
+    async def reserving(self, tenant: Tenant) -> AsyncGenerator["Reservation"]:
+        """Reserve units for a block of work, which gives all of them back when it raises."""
+        reservation = Reservation(self, tenant)
         try:
-            yield
+            yield reservation
         except BaseException:
-            self.give_back(tenant, spec, count)
+            reservation.give_back()
             raise
 
-    async def reserve(self, tenant: Tenant, spec: LimitSpec, count: int = 1) -> None:
-        """Reserve units before the work that uses them; raises `LimitReached`."""
+    async def reserve(
+        self, tenant: Tenant, spec: LimitSpec, count: int = 1, *, anyway: bool = False
+    ) -> None:
+        """Reserve units before the work that uses them.
+
+        Raises `LimitReached`, unless it is to be done `anyway`: then it only counts.
+        """
         allowed = allowed_to(tenant, spec)
         if allowed is None:
             return
@@ -220,8 +147,18 @@ class Limits:
         if block.left < count:
             async with block.lock:
                 if block.left < count:
-                    await self._refill(tenant, spec, block, count, allowed)
+                    await self._refill(tenant, spec, block, count, allowed, anyway=anyway)
         block.left -= count
+
+    def reserve_at_hand(self, tenant: Tenant, spec: LimitSpec, count: int) -> bool:
+        """Reserve units if this process has them at hand: never waits, tells whether it had."""
+        if allowed_to(tenant, spec) is None:
+            return True
+        block = self._block(tenant, spec)
+        if block.left < count:
+            return False
+        block.left -= count
+        return True
 
     def give_back(self, tenant: Tenant, spec: LimitSpec, count: int = 1) -> None:
         """Take back units that were not used, or whose use has ended."""
@@ -314,9 +251,9 @@ class Limits:
         return spec.name
 
     async def _refill(
-        self, tenant: Tenant, spec: LimitSpec, block: _Block, count: int, allowed: int
+        self, tenant: Tenant, spec: LimitSpec, block: _Block, count: int, allowed: int, *, anyway: bool
     ) -> None:
-        if time.monotonic() < block.refused_until:
+        if time.monotonic() < block.refused_until and not anyway:
             raise LimitReached(spec, allowed)
         block.size = max(1, min(spec.block, allowed // _BLOCKS_IN_A_LIMIT))
         missing = count - block.left
@@ -324,6 +261,10 @@ class Limits:
             if want <= allowed and await self._take(tenant.id, self._field(spec), want, allowed):
                 block.left += want
                 return
+        if anyway:
+            await self._add(tenant.id, self._field(spec), missing)
+            block.left += missing
+            return
         block.refused_until = time.monotonic() + _REFUSED_SECONDS
         raise LimitReached(spec, allowed)
 
@@ -349,9 +290,14 @@ class Limits:
         if not count:
             return
         try:
-            await self._system()[USAGES].update_one({"_id": tenant_id}, {"$inc": {field: -count}})
+            await self._add(tenant_id, field, -count)
         except PyMongoError as error:  # the nightly count puts it right
             log.warning("limits.not_given_back", tenant=tenant_id, error=type(error).__name__)
+
+    async def _add(self, tenant_id: TenantId, field: str, count: int) -> None:
+        await self._system()[USAGES].update_one(
+            {"_id": tenant_id}, {"$inc": {field: count}}, upsert=count > 0
+        )
 
     async def _take_place(self, tenant_id: TenantId, spec: LimitSpec, allowed: int) -> ObjectId:
         rows, now, me = self._system()[USAGES], self._clock(), ObjectId()

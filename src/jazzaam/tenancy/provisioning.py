@@ -2,7 +2,7 @@
 
 The catalog's row always comes before the database, so no database is unknown; and a tenant is opened
 only when its row says *active*, which is written last. What a crash leaves is told by the row's state,
-and `care` (see `tenancy.repair`) finishes or undoes it.
+and `tenancy.care` finishes or undoes it.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from jazzaam.tenancy import schema
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.clusters import Clusters
 from jazzaam.tenancy.database import SystemDatabase
-from jazzaam.tenancy.errors import TenantBusy, TenantExists
+from jazzaam.tenancy.errors import DatabaseExists, TenantBusy, TenantExists
 from jazzaam.tenancy.models import Tenant, TenantId, TenantNaming, TenantStatus
 from jazzaam.tenancy.placement import Placement
 from jazzaam.tenancy.schema import Shape
@@ -67,7 +67,7 @@ class Provisioner:
         """Make the tenant of an id, open from its end on.
 
         Safe to repeat after a crash: one that was left half made is finished. Raises `TenantExists`
-        when it is there, `ClusterFull`, `ClusterSilent`.
+        when it is there, `DatabaseExists`, `ClusterFull`, `ClusterSilent`.
         """
         checked = self._naming.parse(tenant_id)
         try:
@@ -169,9 +169,19 @@ class Provisioner:
         await self._clusters.client(tenant.cluster, OPERATOR).drop_database(tenant.database)
         return await self._catalog.remove(tenant.id, only_from=TenantStatus.erasing)
 
+    async def require_free(self, cluster: str, tenant_id: TenantId) -> None:
+        """Raise `DatabaseExists` when a cluster has a database of a new tenant's name: somebody's data."""
+        name = self._naming.database(tenant_id)
+        admin = self._clusters.client(cluster, OPERATOR).admin
+        found = await admin.command("listDatabases", filter={"name": name}, nameOnly=True)
+        if found["databases"] and await self._catalog.journal(tenant_id, {"_id": 1}) is None:
+            raise DatabaseExists
+
     async def _begin(self, tenant_id: TenantId, at: datetime, *, for_operator: bool = False) -> Tenant:
         """Write the row of a tenant that is about to be built."""
         cluster = await self._placement.choose(self._shape.tables, for_operator=for_operator)
+        if for_operator:  # an id that was made just now is nobody's
+            await self.require_free(cluster, tenant_id)
         tenant = Tenant(
             id=tenant_id,
             status=TenantStatus.provisioning,

@@ -127,6 +127,37 @@ async def test_captured_leads_over_the_limit_are_kept_never_refused(client, acme
     assert [one["kind"] for one in told].count("leadsWaiting") == 1
 
 
+async def test_a_change_with_more_jobs_than_may_wait_is_a_402_until_they_ran(client, acme, allow, run_jobs):
+    await allow(acme, queuedJobs=1)
+
+    async def make(platform, **headers):
+        address = f"/api/v1/forms/platforms/{platform}"
+        return await client.post(address, headers={**acme.headers, **headers})
+
+    first, refused = await make("meta", **{"Idempotency-Key": "1"}), await make("linkedin")
+    assert (first.status_code, refused.status_code) == (201, 402)
+    assert refused.json()["limit"] == "queuedJobs"
+    assert await acme.db[FORMS].count({}) == 1
+    assert (await make("meta", **{"Idempotency-Key": "1"})).status_code == 201
+    assert (await usage(client, acme))["queuedJobs"]["used"] == 1
+
+    await run_jobs(acme)
+
+    assert (await make("linkedin")).status_code == 201
+    assert (await make("twitter")).status_code == 402
+
+
+async def test_a_visitor_is_not_refused_for_jobs_that_wait(client, acme, allow):
+    form = (await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)).json()
+    await allow(acme, queuedJobs=1)
+    address = f"/api/v1/public/forms/{form['accessToken']}/submissions"
+
+    for number in range(3):
+        assert (await client.post(address, json={"linkedinUrl": PROFILE.format(number)})).status_code == 201
+
+    assert await acme.db[LEADS].count({}) == 3
+
+
 async def test_too_many_at_once_are_a_429_and_others_are_not_touched(client, acme, globex, allow):
     await allow(acme, requestsPerSecond=5)
 

@@ -26,7 +26,7 @@ _TABLE: Final[Mapping[str, tuple[LimitKind, str, int, tuple[int | None, ...]]]] 
     "members": (LimitKind.stock, "members", 1, (None, 1, None, 3)),
     "importsAtOnce": (LimitKind.held, "imports", 1, (1, 2, 4, 8)),
     "exportsAtOnce": (LimitKind.held, "exports", 1, (1, 2, 4, 8)),
-    "queuedJobs": (LimitKind.stock, "waiting jobs", 1, (10_000, 50_000, 100_000, 500_000)),
+    "queuedJobs": (LimitKind.stock, "waiting jobs", 100, (10_000, 50_000, 100_000, 500_000)),
     "streams": (LimitKind.held, "streams", 1, (10, 50, 200, 1_000)),
     "mailsPerDay": (LimitKind.a_day, "mails", 20, (100, 1_000, 5_000, 20_000)),
     "modelSpendPerMonth": (LimitKind.a_month, "US cents for models", 100, (200, 2_000, 10_000, 50_000)),
@@ -38,6 +38,8 @@ LIMITS: Final[Mapping[str, LimitSpec]] = {
     for name, (kind, what, block, by_plan) in _TABLE.items()
 }
 """Every limit by its name."""
+
+QUEUED_JOBS: Final = LIMITS["queuedJobs"]
 
 
 def limits_of(plan: Plan) -> dict[str, int | None]:
