@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from jazzaam import errors
+from jazzaam.cli import cli
 from jazzaam.composition import compose
 from jazzaam.config import PREFIX, Settings
 from jazzaam.control.memberships.permissions import PERMISSIONS, Permission, Role
@@ -29,7 +32,36 @@ def pages() -> dict[str, str]:
         "collections.md": collections(),
         "permissions.md": permissions(),
         "mongodb-users.md": mongodb_users(),
+        "commands.md": commands(),
     }
+
+
+def commands() -> str:
+    """Document every command of the command line."""
+    text = (
+        "# Commands\n\nThe settings come from the environment, as for the server. Exit status: 0 done, 1 some "
+        "of it failed or differs, 2 what was asked for cannot be done, with one line that says why.\n"
+    )
+    return text + "".join(_command(["jazzaam"], typer.main.get_command(cli)))
+
+
+def _command(path: list[str], command: Any) -> Iterator[str]:
+    for name, child in getattr(command, "commands", {}).items():
+        yield from _command([*path, name], child)
+    if hasattr(command, "commands"):
+        return
+    arguments = [
+        one.metavar or one.name.upper() for one in command.params if one.param_type_name == "argument"
+    ]
+    yield f"\n## `{' '.join([*path, *arguments])}`\n\n{command.help}\n"
+    options = [one for one in command.params if one.param_type_name == "option"]
+    if options:
+        yield "\n| option | default | meaning |\n| --- | --- | --- |\n"
+    for one in options:
+        names = ", ".join(f"`{name}`" for name in (*one.opts, *one.secondary_opts))
+        default = one.default if one.default not in (None, "", False) else ""
+        meaning = f"{one.help} (`{one.metavar}`)" if one.metavar else one.help
+        yield f"| {names} | {default} | {meaning} |\n"
 
 
 def settings() -> str:

@@ -44,7 +44,11 @@ def list_() -> None:
 
 
 @app.command()
-def set_tier(tenant_id: Id, tier: TierName, grace: Grace = 60) -> None:
+def set_tier(
+    tenant_id: Id,
+    tier: Annotated[TierName, typer.Argument(metavar="shared|dedicated", help="Who enforces isolation.")],
+    grace: Grace = 60,
+) -> None:
     """Give a company a MongoDB user of its own (dedicated), or take it away (shared)."""
     from jazzaam.cli import operation
     from jazzaam.tenancy.models import Tier
