@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from jazzaam import cli as cli_package
 from jazzaam import errors
 from jazzaam.cli import cli
 from jazzaam.composition import compose
@@ -39,8 +40,8 @@ def pages() -> dict[str, str]:
 def commands() -> str:
     """Document every command of the command line."""
     text = (
-        "# Commands\n\nThe settings come from the environment, as for the server. Exit status: 0 done, 1 some "
-        "of it failed or differs, 2 what was asked for cannot be done, with one line that says why.\n"
+        "# Commands\n\nThe settings come from the environment, as for the server. Exit status: 0 done, "
+        "1 some of it failed or differs, 2 what was asked for cannot be done, and one line says why.\n"
     )
     return text + "".join(_command(["jazzaam"], typer.main.get_command(cli)))
 
@@ -104,7 +105,8 @@ def problems() -> str:
     rows = ["| problem | status | meaning |", "| --- | --- | --- |"]
     known = {(name, status, detail) for status, (name, detail) in GENERAL.items()}
     for error in _subclasses(JazzaamError):
-        if not issubclass(error, errors.ConfigurationError):
+        for_operators = error.__module__.startswith(f"{cli_package.__name__}.")
+        if not issubclass(error, errors.ConfigurationError) and not for_operators:
             known.add((error.__name__, error.status, (error.__doc__ or "").strip().splitlines()[0]))
     rows += [f"| `{name}` | {status} | {detail} |" for name, status, detail in sorted(known)]
     text = "`application/problem+json` (RFC 9457); `type` is `/problems/` and the name.\n\n"

@@ -105,15 +105,19 @@ def compose(
 
 
 async def prepare(
-    application: Application, *, keys_needed: bool = True, every_cluster: bool = False
+    application: Application,
+    *,
+    keys_needed: bool = True,
+    every_cluster: bool = False,
+    declare: bool = True,
 ) -> None:
     """Check the MongoDB clusters and our keys, and make the shared database what it is declared to be.
 
-    `every_cluster` as in `Deployment.prepare`; without `keys_needed` a missing key is put up with. Safe to
-    repeat, also by several processes at once. Raises `ConfigurationError` in one line.
+    `every_cluster` and `declare` as in `Deployment.prepare`; without `keys_needed` a missing key is put up
+    with. Safe to repeat, also by several processes at once. Raises `ConfigurationError` in one line.
     """
     deployment, now = application.deployment, application.control.clock.now()
-    await deployment.prepare(now, every_cluster=every_cluster)
+    await deployment.prepare(now, every_cluster=every_cluster, declare=declare)
     if keys_needed:
         await require_keys(deployment.system(), application.cipher, now)
 

@@ -9,6 +9,7 @@ from tests.conftest import forget_tenants
 
 from jazzaam.__main__ import main
 from jazzaam.crm.leads.models import LEADS
+from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.models import TenantStatus, Tier
 
 
@@ -222,11 +223,33 @@ def test_bad_input_is_one_line_and_status_2(run, app, arguments, line):
     assert err.count("\n") == 1
 
 
-def test_a_cluster_that_does_not_answer_is_one_line_that_names_it(run, app):
-    nobody = '{"gone": {"app": "mongodb://127.0.0.1:1/?directConnection=true"}}'
+NOBODY = '{"gone": {"app": "mongodb://127.0.0.1:1/?directConnection=true"}}'
 
-    status, _, err = run("tenants", "list", CLUSTERS=nobody)
+
+def test_a_cluster_that_does_not_answer_is_one_line_that_names_it(run, app):
+    status, _, err = run("tenants", "drift", CLUSTERS=NOBODY)
 
     assert status == 2
     assert err.startswith("jazzaam: The MongoDB cluster 'gone' does not answer; waited 5 s")
     assert err.count("\n") == 1
+
+
+async def test_a_cluster_that_is_away_keeps_the_operator_from_its_own_companies_alone(
+    command, acme, catalog, application, tmp_path
+):
+    away = str(ObjectId())
+    await application.deployment.system()[TENANTS].insert(
+        {
+            "_id": away, "status": "active", "cluster": "gone", "database": f"jazzaam_company_{away}",
+            "schemaFingerprint": "x", "createdAt": application.control.clock.now(),
+        }
+    )  # fmt: skip
+    try:
+        status, _, err = await command("tenants", "export", away, str(tmp_path / "never"), CLUSTERS=NOBODY)
+        assert status == 2
+        assert "'gone' does not answer; waited 5 s" in err
+        for subject in (acme.id, away):
+            assert (await command("tenants", "suspend", subject, CLUSTERS=NOBODY))[0] == 0
+            assert (await catalog.tenant(subject)).status is TenantStatus.suspended
+    finally:
+        await application.deployment.system()[TENANTS].delete_many({"_id": away})

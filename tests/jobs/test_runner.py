@@ -5,7 +5,10 @@ from typing import ClassVar
 
 import pytest
 from bson import ObjectId
+from pydantic import SecretStr
 
+from jazzaam.composition import compose
+from jazzaam.config import ClusterUris
 from jazzaam.crm.dependencies import workspace_for_job
 from jazzaam.crm.notifications.models import NOTIFICATIONS
 from jazzaam.crm.workspace import Workspace
@@ -17,6 +20,7 @@ from jazzaam.jobs.registry import Registry, job
 from jazzaam.jobs.retry import RetryPolicy
 from jazzaam.jobs.runner import Runner
 from jazzaam.tenancy.catalog import TENANTS
+from jazzaam.tenancy.clusters import CONNECT_SECONDS
 from jazzaam.worker import create_relay
 
 
@@ -209,6 +213,31 @@ class TestRelay:
             await running
         finally:
             await tenants.delete_many({"_id": {"$in": [row["_id"] for row in bad]}})
+
+    async def test_a_cluster_that_is_away_keeps_no_other_waiting(self, client, acme, application, settings):
+        made = await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)
+        await submit(client, made.json()["accessToken"])
+        tenants, away = application.deployment.system()[TENANTS], [f"{number:024x}" for number in range(24)]
+        row = {
+            "status": "active",
+            "cluster": "gone",
+            "schemaFingerprint": "",
+            "createdAt": datetime.now(UTC),
+        }
+        await tenants.insert_all({"_id": one, "database": f"jazzaam_company_{one}", **row} for one in away)
+        gone = {"gone": ClusterUris(app=SecretStr("mongodb://127.0.0.1:1/?directConnection=true"))}
+        process = compose(settings.model_copy(update={"clusters": gone}))
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            running = asyncio.create_task(create_relay(process).run(stop=stop))
+            await told(client, acme)
+            assert loop.time() - began < CONNECT_SECONDS  # it had to wait for nobody
+            stop.set()
+            await running
+        finally:
+            await tenants.delete_many({"_id": {"$in": away}})
+            await process.deployment.close()
 
 
 async def submit(client, token):

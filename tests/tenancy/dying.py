@@ -45,8 +45,8 @@ async def act(application, action, *arguments):
     elif action == "dedicate":
         await deployment.credentials.set_tier(tenant_id, Tier.dedicated, now)
     elif action == "rotate":
-        await deployment.credentials.rotate(tenant_id, now)
-        await deployment.credentials.retire(tenant_id, now + timedelta(seconds=1))
+        await deployment.credentials.rotate(tenant_id, now, timedelta())
+        await deployment.credentials.retire(tenant_id, now)
 
 
 def registration(email, now):

@@ -13,7 +13,7 @@ import bson
 import pytest
 import zstandard
 from bson import ObjectId
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, MongoClient
 from tests.conftest import forget_tenants
 
 from jazzaam.cli import capsules
@@ -30,6 +30,7 @@ from jazzaam.tenancy.capsule_check import check
 from jazzaam.tenancy.capsule_format import MAGIC, CapsuleRefused, Kind, Writer, end_after
 from jazzaam.tenancy.errors import DatabaseExists, TenantExists
 from jazzaam.tenancy.models import TenantStatus
+from jazzaam.tenancy.steps import Step
 from jazzaam.tenancy.users import OPERATOR
 
 LEADS_EACH = 2500
@@ -410,6 +411,29 @@ class TestHostile:
                 changing, operator.keyring, tenant_id=str(ObjectId()), at=change_and_tell_the_time
             )
         assert set(await root.list_database_names()) == databases
+
+    async def test_an_import_that_was_taken_for_dead_leaves_nothing(
+        self, path, settings, root, mongod, application
+    ):
+        """Somebody takes it back while it loads; then its next batch finds out."""
+        new_id = str(ObjectId())
+        database = f"jazzaam_company_{new_id}"
+
+        def take_back(step):
+            if step is Step.collection_loaded:
+                with MongoClient(mongod.uri("jazzaam_root")) as client:
+                    client["jazzaam_system"]["tenants"].delete_many({"_id": new_id})
+                    client.drop_database(database)
+
+        process = compose(settings, user=OPERATOR, observe=take_back)
+        with pytest.raises(CapsuleRefused, match="taken back meanwhile"):
+            await process.deployment.importer.load(
+                path, process.keyring, tenant_id=new_id, at=application.control.clock.now
+            )
+        await process.deployment.close()
+
+        assert database not in await root.list_database_names()
+        assert await root["jazzaam_system"]["tenants"].count_documents({"_id": new_id}) == 0
 
     async def test_a_database_that_is_there_is_not_merged_into(self, path, refused, root):
         new_id = str(ObjectId())

@@ -1,16 +1,17 @@
 """What tenants need again and again: one part that fails stops no other, and nobody is overlooked."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import ObjectId
 
-from jazzaam.tenancy.catalog import TENANTS
+from jazzaam.tenancy.catalog import PUBLIC_KEYS, TENANTS, PublicKey
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.deployment import Bounds
 from jazzaam.tenancy.errors import ClusterFull, TenantNotFound
 from jazzaam.tenancy.limits import USAGES
-from jazzaam.tenancy.models import TenantStatus
+from jazzaam.tenancy.models import TenantId, TenantStatus, Tier
 from jazzaam.tenancy.schema import Shape
 from jazzaam.tenancy.testing import temporary_tenancy
 
@@ -63,7 +64,7 @@ async def test_nothing_is_removed_before_the_fence_is_over(first, now):
     with await first.tenancy.open(doomed.id) as db:
         await db[NOTES].insert({"_id": 1})
     await first.erasure.suspend(doomed.id, erase_after=now)
-    await first.care.close_due(now)
+    await first.erasure.close_due(now)
 
     assert [said async for said in first.care.repair(now + FENCE - timedelta(seconds=1))] == []
     tenant = await first.tenancy.catalog.tenant(doomed.id)
@@ -121,3 +122,111 @@ async def test_a_round_goes_on_after_a_part_that_failed(first, now):
     await first.care.round(now, ready=1)
 
     assert (await first.tenancy.catalog.tenant(doomed.id)).status is TenantStatus.erasing
+
+
+class TestUndo:
+    async def test_a_stale_list_does_no_harm_to_who_came_after(self, first, now):
+        there = await first.provisioner.create(str(ObjectId()), at=now)
+        with await first.tenancy.open(there.id) as db:
+            await db[NOTES].insert({"_id": 1})
+            earlier = replace(there, status=TenantStatus.erasing, life=ObjectId())
+            for stale in (earlier, replace(earlier, status=TenantStatus.importing), there):
+                assert not await first.provisioner.undo(stale, now)
+            assert await db[NOTES].count({}) == 1
+
+    async def test_one_process_at_a_time_does_it(self, first, now):
+        half = await first.provisioner._begin(TenantId(str(ObjectId())), now)
+        row = {"_id": half.id}
+        begun = {"$set": {"status": TenantStatus.erasing, "undoneAt": now}}
+        taken = await first.tenancy.catalog.alter(row, begun)
+
+        assert not await first.provisioner.undo(taken, now + timedelta(minutes=1))
+        assert await first.provisioner.undo(taken, now + timedelta(minutes=2))
+        assert await first.tenancy.catalog.tenants() == []
+
+    async def test_its_keys_go_also_those_that_were_activated(self, first, now):
+        half = await first.provisioner._begin(TenantId(str(ObjectId())), now)
+        for key in ("reserved", "active"):
+            await first.tenancy.catalog.reserve_key(key, PublicKey(half.id, "note", "1"), now)
+        await first.tenancy.catalog.activate_key("active")
+
+        assert await first.provisioner.undo(half, now)
+
+        assert await first.system()[PUBLIC_KEYS].count({}) == 0
+
+    async def test_what_another_release_left_half_built_is_not_finished(self, first, now):
+        half = await first.provisioner._begin(TenantId(str(ObjectId())), now - timedelta(minutes=11))
+        await first.tenancy.catalog.alter({"_id": half.id}, {"$set": {"schemaFingerprint": "older"}})
+
+        said = [mended.what async for mended in first.care.repair(now)]
+
+        assert said == ["taken back: it never opened"]
+        assert await first.tenancy.catalog.tenants() == []
+
+
+class TestTrouble:
+    """One tenant's stops no other's repair."""
+
+    @pytest.fixture
+    async def lose(self, first, now):
+        """Put a row into the catalog whose cluster is not there."""
+        lost = []
+
+        async def lose(**more):
+            row = {
+                "_id": str(ObjectId()), "status": TenantStatus.active, "cluster": "gone", "database": "x",
+                "schemaFingerprint": "older", "createdAt": now, **more,
+            }  # fmt: skip
+            await first.system()[TENANTS].insert(row)
+            lost.append(row["_id"])
+            return row["_id"]
+
+        yield lose
+        await first.system()[TENANTS].delete_many({"_id": {"$in": lost}})
+
+    async def test_of_users(self, first, now, lose):
+        lost = await lose(_id="0" * 24, credentialsRetiring=[{"epoch": 1, "until": now}])
+        tenant = await first.provisioner.create(str(ObjectId()), at=now)
+        await first.credentials.set_tier(tenant.id, Tier.dedicated, now)
+        await first.credentials.rotate(tenant.id, now, timedelta())
+
+        said = {mended.about: mended.what async for mended in first.care.repair(now)}
+
+        assert said[lost] == "could not be repaired: ClusterUnknown"
+        assert said[tenant.id] == f"its old MongoDB user t_{tenant.id}_e1 was dropped"
+
+    async def test_of_ready_ones(self, first, now, lose):
+        await lose(status=TenantStatus.ready, spare=True)
+
+        assert await first.care.keep_ready(2, now) == 2
+
+    async def test_a_row_that_nobody_can_read_is_reported_and_its_database_is_known(self, first, now):
+        name = first.declared.naming.database("e" * 24)
+        await first.clusters.client("main")[name]["notes"].insert_one({})
+        await first.system()[TENANTS].insert({"_id": "e" * 24, "status": "active", "database": name})
+
+        said = [mended async for mended in first.care.repair(now)]
+
+        assert [(mended.about, "cannot be read" in mended.what) for mended in said] == [("e" * 24, True)]
+        assert [mended async for mended in first.care.unknown_databases()] == []
+
+    async def test_keys_of_who_is_still_imported_are_left_alone(self, first, now):
+        half = await first.provisioner._begin(TenantId(str(ObjectId())), now)
+        await first.tenancy.catalog.alter(
+            {"_id": half.id}, {"$set": {"status": TenantStatus.importing, "importedAt": now}}
+        )
+        long_ago = now - timedelta(minutes=11)
+        await first.tenancy.catalog.reserve_key("k", PublicKey(half.id, "note", "1"), long_ago)
+
+        assert [mended async for mended in first.care.repair(now)] == []
+        assert await first.tenancy.catalog.key("k") is None
+
+
+async def test_who_is_given_more_time_at_the_last_moment_is_not_closed(first, now):
+    tenant = await first.provisioner.create(str(ObjectId()), at=now)
+    await first.erasure.suspend(tenant.id, erase_after=now)
+    await first.erasure.suspend(tenant.id, erase_after=now + timedelta(days=30))
+
+    await first.erasure.close_due(now)
+
+    assert (await first.tenancy.catalog.tenant(tenant.id)).status is TenantStatus.suspended

@@ -3,17 +3,20 @@
 import asyncio
 import gc
 import tracemalloc
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from bson import ObjectId
+from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 from tests.conftest import forget_tenants
 from tests.isolation.test_doors import PROFILE
 
 from jazzaam.composition import compose
+from jazzaam.config import ClusterUris
 from jazzaam.crm.dependencies import workspace_for_operator
 from jazzaam.crm.forms import service as forms
 from jazzaam.crm.forms.models import FormType
@@ -23,7 +26,9 @@ from jazzaam.encryption import Cipher, Place, Undecryptable
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.client_pool import ClientPool, PoolPolicy
-from jazzaam.tenancy.errors import HandleReleased, TenantBusy, TenantSuspended
+from jazzaam.tenancy.clusters import CONNECT_SECONDS
+from jazzaam.tenancy.credentials import UserTaken
+from jazzaam.tenancy.errors import ClusterAway, HandleReleased, TenantBusy, TenantSuspended
 from jazzaam.tenancy.models import Tier
 from jazzaam.worker import create_relay
 
@@ -57,6 +62,17 @@ async def dedicated(acme, deployment, now):
 
 def lead():
     return {"_id": ObjectId(), "platform": "other", "status": "new", "createdAt": None}
+
+
+class Nothing:
+    """A client that holds nothing open."""
+
+    async def close(self):
+        pass
+
+
+async def nothing():
+    return Nothing()
 
 
 async def refused(attempt):
@@ -206,7 +222,7 @@ class TestCredentials:
         with await deployment.tenancy.open(acme.id) as db:
             assert await db[LEADS].count({}) == 1
 
-        tenant = await deployment.credentials.set_tier(acme.id, Tier.shared, now)
+        tenant = await deployment.credentials.set_tier(acme.id, Tier.shared, now, timedelta())
         await deployment.credentials.retire(acme.id, now)
 
         assert tenant.tier is Tier.shared
@@ -222,12 +238,49 @@ class TestCredentials:
                 await after[LEADS].insert({**lead(), "createdAt": now})
             assert await before[LEADS].count({}) == 1
 
-        assert await deployment.credentials.retire(dedicated.id, now - timedelta(seconds=1)) == []
-        assert await deployment.credentials.retire(dedicated.id, now) == [f"t_{dedicated.id}_e1"]
+        assert await deployment.credentials.retire(dedicated.id, now + timedelta(seconds=59)) == []
+        assert await deployment.credentials.retire(dedicated.id, now + timedelta(seconds=60)) == [
+            f"t_{dedicated.id}_e1"
+        ]
         users = (await root.admin.command("usersInfo"))["users"]
         assert [user["user"] for user in users if dedicated.id in user["user"]] == [f"t_{dedicated.id}_e2"]
         with await deployment.tenancy.open(dedicated.id) as db:
             assert await db[LEADS].count({}) == 1
+
+    async def test_a_user_of_another_installation_is_never_touched(self, acme, deployment, now, root):
+        name, theirs = f"t_{acme.id}_e1", {"jazzaam": "other_system"}
+        await root.admin.command("createUser", name, pwd="theirs", roles=[], customData=theirs)
+        acme.db.release()
+        try:
+            with pytest.raises(UserTaken):
+                await deployment.credentials.set_tier(acme.id, Tier.dedicated, now)
+            assert await deployment.credentials.drop_all(acme.db.tenant) == []
+            there = (await root.admin.command("usersInfo", name))["users"]
+            assert [user["customData"] for user in there] == [theirs]
+        finally:
+            await root.admin.command("dropUser", name)
+
+        with await deployment.tenancy.open(acme.id) as db:
+            assert db.tenant.tier is Tier.shared
+        assert (await deployment.credentials.set_tier(acme.id, Tier.dedicated, now)).tier is Tier.dedicated
+        await deployment.credentials.drop_all(acme.db.tenant)
+
+    async def test_a_cluster_that_is_away_is_asked_by_one_and_not_by_all(self, dedicated, settings):
+        gone = {"gone": ClusterUris(app=SecretStr("mongodb://127.0.0.1:1/?directConnection=true"))}
+        process = compose(settings.model_copy(update={"clusters": gone})).deployment
+        away = replace(dedicated, cluster="gone")
+        loop = asyncio.get_running_loop()
+
+        with pytest.raises(ClusterAway):
+            await process.credentials.connect(away)
+        began = loop.time()
+        for _ in range(20):
+            with pytest.raises(ClusterAway):
+                await process.credentials.connect(away)
+
+        assert loop.time() - began < CONNECT_SECONDS
+        await (await process.credentials.connect(dedicated)).close()
+        await process.close()
 
     async def test_only_one_change_at_a_time(self, dedicated, deployment, now):
         await deployment.system()[TENANTS].update_one(
@@ -267,6 +320,25 @@ class TestHandles:
 
         await deployment.erasure.resume(dedicated.id)
         assert (await client.get("/api/v1/leads", headers=acme.headers)).status_code == 200
+
+    async def test_a_session_that_ended_while_its_request_waited_for_a_client_is_refused(
+        self, client, acme, dedicated, deployment
+    ):
+        pool = deployment.tenancy.pool
+        taken = [await pool.lease(f"taken-{number}", nothing) for number in range(pool.policy.size)]
+        lead = {"platform": "other", "fullName": "Ada"}
+        waiting = asyncio.create_task(client.post("/api/v1/leads", json=lead, headers=acme.headers))
+        async with asyncio.timeout(5):
+            while not pool.statistics().waiting:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        assert (await client.post("/api/v1/auth/logout", headers=acme.headers)).status_code == 204
+        for lease in taken:
+            lease.release()
+
+        assert (await waiting).status_code == 401
+        with await deployment.tenancy.open(dedicated.id) as db:
+            assert await db[LEADS].count({}) == 0
 
     async def test_one_suspended_while_it_waited_for_a_client_is_refused(
         self, dedicated, deployment, monkeypatch

@@ -1,5 +1,7 @@
 """Keys are rotated while everything works; a lost one is named, and gives up only what it encrypted."""
 
+from datetime import timedelta
+
 import pytest
 from bson import ObjectId
 
@@ -124,6 +126,23 @@ async def test_forgetting_says_what_is_gone_and_the_rest_works(world):
     await opens(after, lost)
     await opens(after, kept)
     assert list(await known_keys(after.deployment.system())) == [new_id()]
+
+
+async def test_a_company_that_is_being_erased_goes_on_without_the_key(world):
+    first = await world(OLD)
+    doomed = await dedicated(first)
+    erasure, now = first.deployment.erasure, first.control.clock.now()
+    await erasure.suspend(doomed.id)
+    await erasure.close(doomed.id, now)
+    without, said = await without_the_old(world, await world(NEW, OLD)), []
+
+    await key_operation.forget(without, old_id(), said.append)
+
+    assert said[0] == f"{doomed.id} is being erased: nothing is lost."
+    done = [mended async for mended in without.deployment.care.repair(now + timedelta(hours=1))]
+    assert (doomed.id, "erased") in done
+    receipt = await without.deployment.erasure.receipt(doomed.id)
+    assert receipt["users"] == [f"t_{doomed.id}_e1"]
 
 
 async def without_the_old(world, both):

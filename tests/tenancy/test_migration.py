@@ -6,15 +6,17 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from bson import ObjectId
 
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
-from jazzaam.tenancy.errors import TenantNotReady
+from jazzaam.tenancy.deployment import Bounds
+from jazzaam.tenancy.errors import ClusterFull, TenantBusy, TenantNotReady
 from jazzaam.tenancy.fleet import Fleet, FleetHalted, Rollout
+from jazzaam.tenancy.migration import Superseded, register_release
 from jazzaam.tenancy.models import TenantStatus, Tier
 from jazzaam.tenancy.schema import Migration, Shape
 from jazzaam.tenancy.testing import temporary_tenancy
@@ -51,8 +53,10 @@ def names_of(deployment):
     return deployment.declared.naming.system.removesuffix("_system")
 
 
-def newer(mongod, old, shape=NEW):
-    return temporary_tenancy(lambda user: mongod.uri(user.name), shape, names=names_of(old))
+def newer(mongod, old, shape=NEW, **bounds):
+    return temporary_tenancy(
+        lambda user: mongod.uri(user.name), shape, names=names_of(old), bounds=Bounds(**bounds)
+    )
 
 
 async def behind(deployment):
@@ -175,9 +179,12 @@ class TestTouched:
             if failing:
                 raise failing.pop()
 
-        async with newer(mongod, old, Shape([NOTES], [Migration(1, "x", at_first)])) as new:
-            with pytest.raises(TenantNotReady):
-                await new.tenancy.open(ids[0])
+        shape, pause = Shape([NOTES], [Migration(1, "x", at_first)]), timedelta(seconds=0.3)
+        async with newer(mongod, old, shape, touch_pause=pause) as new:
+            for _ in range(3):
+                with pytest.raises(TenantNotReady):
+                    await new.tenancy.open(ids[0])
+            await asyncio.sleep(pause.total_seconds())
             with await new.tenancy.open(ids[0]) as db:
                 assert await db[NOTES].count({}) == 1
 
@@ -254,3 +261,81 @@ asyncio.run(main())
         outcomes = await migrate(new)
         assert [outcome.error for outcome in outcomes] == [None] * len(outcomes)
         assert await behind(new) == []
+
+
+class TestTwoReleases:
+    async def test_an_older_one_changes_nobody_whatever_it_has_listed(self, mongod, fleet):
+        old, ids = fleet
+        listed = await old.tenancy.catalog.tenants()
+        async with newer(mongod, old) as new:
+            outcomes = [one async for one in Fleet(old.tenancy, old.system()).walk(
+                listed, old.migrator.migrate, Rollout(canaries=0, error_budget=100)
+            )]  # fmt: skip
+            assert {type(one.error) for one in outcomes} == {Superseded}
+            with await new.tenancy.open(ids[0]) as db:
+                assert "tags" in await db.raw.list_collection_names()
+
+    async def test_who_was_changed_meanwhile_is_not_stamped(self, fleet):
+        old, ids = fleet
+        tenant = await old.tenancy.catalog.tenant(ids[0])
+        with await old.tenancy.administer(tenant) as db:
+            await old.tenancy.catalog.alter({"_id": ids[0]}, {"$set": {"schemaFingerprint": "newer"}})
+            with pytest.raises(TenantBusy):
+                await old.migrator.migrate(db)
+
+        assert (await old.tenancy.catalog.tenant(ids[0])).schema_fingerprint == "newer"
+
+    async def test_looking_on_puts_no_release_in_charge(self, mongod, fleet):
+        old, ids = fleet
+        names = {"names": names_of(old)}
+        async with temporary_tenancy(
+            lambda user: mongod.uri(user.name), NEW, declare=False, **names
+        ) as new:
+            assert await old.migrator.leads()
+            assert not await new.migrator.leads()
+            with await new.tenancy.open(ids[0]) as db:
+                assert "tags" not in await db.raw.list_collection_names()
+
+    async def test_after_a_rollback_the_older_one_can_lead_again(self, mongod, fleet):
+        old, _ = fleet
+        now = datetime.now(UTC)
+        async with newer(mongod, old) as new:
+            await new.care.keep_ready(2, now)
+            assert not await old.migrator.leads()
+            assert await old.care.keep_ready(2, now) == 2
+
+            await register_release(old.system(), OLD, now, again=True)
+
+            assert await old.migrator.leads()
+            assert not await new.migrator.leads()
+            await register_release(new.system(), NEW, now)
+            assert await old.migrator.leads()
+
+
+async def test_who_was_erased_since_it_was_listed_is_not_visited(fleet):
+    old, ids = fleet
+    listed, now = await old.tenancy.catalog.tenants(), datetime.now(UTC)
+    await old.erasure.suspend(ids[0])
+    await old.erasure.suspend(ids[1], erase_after=now)
+    await old.erasure.close_due(now)
+    await old.erasure.finish(ids[1], now)
+
+    async def visit(db):
+        await db[NOTES].insert({"_id": "visited"})
+
+    outcomes = {one.tenant_id: one async for one in old.tenancy.each(visit, tenants=listed)}
+
+    assert {ids[0], ids[1]} == {tenant_id for tenant_id, one in outcomes.items() if one.skipped}
+    there = await old.clusters.client("main").list_database_names()
+    assert old.declared.naming.database(ids[1]) not in there
+    assert old.declared.naming.database(ids[2]) in there
+
+
+async def test_a_migration_asks_whether_there_is_room_for_its_tables(mongod, fleet):
+    old, ids = fleet
+    async with newer(mongod, old, table_limit=1) as new:
+        tenant = await new.tenancy.catalog.tenant(ids[0])
+        with await new.tenancy.administer(tenant) as db:
+            with pytest.raises(ClusterFull):
+                await new.migrator.migrate(db)
+            assert await db.raw.list_collection_names() == ["notes"]

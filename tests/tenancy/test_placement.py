@@ -1,5 +1,7 @@
 """Several clusters, and how many tables each may hold."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import pytest
@@ -8,10 +10,11 @@ from pymongo import AsyncMongoClient
 
 from jazzaam.embedded.find import find_mongod
 from jazzaam.embedded.mongod import running_mongod
-from jazzaam.tenancy.clusters import Cluster
+from jazzaam.tenancy.clusters import CONNECT_SECONDS, Cluster
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.deployment import Bounds
 from jazzaam.tenancy.errors import ClusterFull, ClusterSilent
+from jazzaam.tenancy.models import TenantStatus
 from jazzaam.tenancy.placement import TableBudget, budget_of
 from jazzaam.tenancy.schema import Shape
 from jazzaam.tenancy.testing import temporary_tenancy
@@ -111,3 +114,33 @@ async def test_a_cluster_that_does_not_answer_is_named_with_the_wait(mongod):
 
     assert "'gone' does not answer; waited 5 s" in refused.value.detail
     assert "\n" not in refused.value.detail
+
+
+async def test_a_sign_up_is_not_given_a_tenant_on_a_cluster_that_is_away(mongod, tmp_path):
+    second = tmp_path / "second"
+    second.mkdir(mode=0o700)
+    async with AsyncExitStack() as ending, AsyncExitStack() as running:
+        started = running_mongod(find_mongod().path, second, CLUSTER_USERS)
+        endpoint, _ = await running.enter_async_context(started)
+        other = Cluster("second", lambda user: endpoint.uri(user.name))
+        deployment = await ending.enter_async_context(
+            temporary_tenancy(
+                lambda user: mongod.uri(user.name),
+                SHAPE,
+                clusters=[other],
+                bounds=Bounds(table_limit=15_000),
+            )
+        )
+        assert await deployment.provisioner.keep_ready(1, NOW) == 1
+        ready = (await deployment.tenancy.catalog.tenants(TenantStatus.ready))[0]
+        assert ready.cluster == "second"
+        await running.aclose()
+
+        loop = asyncio.get_running_loop()
+        claimed = await deployment.provisioner.claim(NOW)
+        began = loop.time()
+        again = await deployment.provisioner.claim(NOW)
+
+        assert loop.time() - began < CONNECT_SECONDS / 2
+        assert {claimed.tenant.cluster, again.tenant.cluster} == {"main"}
+        assert await deployment.tenancy.catalog.tenants(TenantStatus.ready) == [ready]

@@ -19,10 +19,11 @@ from rich.text import Text
 
 from jazzaam.cli.operation import KEPT, Say
 from jazzaam.composition import Application
-from jazzaam.errors import ConfigurationError, InvalidInput
+from jazzaam.errors import InvalidInput
 from jazzaam.tenancy import schema
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.fleet import CONDITIONS, Fleet, FleetHalted, Rollout, chosen
+from jazzaam.tenancy.migration import register_release
 from jazzaam.tenancy.models import Tenant
 from jazzaam.tenancy.schema import Difference
 from jazzaam.tenancy.tenancy import Outcome
@@ -39,17 +40,26 @@ class Choice:
 
 
 async def migrate(
-    application: Application, choice: Choice, rollout: Rollout, *, dry_run: bool, say: Say
+    application: Application,
+    choice: Choice,
+    rollout: Rollout,
+    *,
+    dry_run: bool,
+    say: Say,
+    lead: bool = False,
 ) -> int:
     """Bring the chosen companies to the declared shape; gives how many failed.
 
-    Those that have it are not visited, so a run that was cut off goes on where it ended. Raises
-    `ConfigurationError` when a later release has been declared.
+    Those that have it are not visited, so a run that was cut off goes on where it ended. With `lead` this
+    release takes the place of one that was declared later. Raises `Superseded`.
     """
     deployment = application.deployment
     migrator, shape = deployment.migrator, deployment.declared.shape
-    if not await migrator.leads():
-        raise ConfigurationError("A later release has been here: migrate with that one.")
+    if not dry_run:
+        if lead:
+            now = application.control.clock.now()
+            await register_release(deployment.system(), shape, now, again=True)
+        await migrator.require_lead()
     behind = await _chosen(application, choice, behind=shape.fingerprint)
     if dry_run:
         return await _say_what_differs(application, behind, rollout, say)
@@ -105,7 +115,6 @@ async def _walk(
     failed = done = 0
     began = asyncio.get_running_loop().time()
     outcomes = _fleet(application).walk(tenants, visit, rollout)
-    halted = False
     with _progress() as progress:
         bar = progress.add_task(doing, total=len(tenants))
         try:
@@ -117,13 +126,9 @@ async def _walk(
                     failed += 1
                     say(f"{outcome.tenant_id}: {type(outcome.error).__name__}: {outcome.error}"[:300])
         except FleetHalted:
-            halted = True
+            say(f"Halted after {failed} failures: {len(tenants) - done} companies were left alone.")
     seconds = asyncio.get_running_loop().time() - began
     say(f"{done - failed} of {len(tenants)} companies done, {failed} failed, in {seconds:.1f} s.")
-    if halted:
-        raise FleetHalted(
-            f"Halted after {failed} failures: {len(tenants) - done} companies were left alone."
-        )
     return failed
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from datetime import timedelta
 from typing import TypeVar
 
 from jazzaam.cli.operation import KEPT, Say
@@ -16,10 +17,10 @@ from jazzaam.tenancy.encryption_keys import (
     forget_canary,
     in_system,
     in_tenant,
+    keep_canary,
     known_keys,
 )
-from jazzaam.tenancy.errors import TenantBusy
-from jazzaam.tenancy.models import TenantId
+from jazzaam.tenancy.models import TenantId, TenantStatus
 from jazzaam.tenancy.users import OPERATOR
 
 Result = TypeVar("Result")
@@ -71,7 +72,8 @@ async def forget(application: Application, key_id: str, say: Say) -> None:
     """Give up what a lost key encrypted, and let processes start without it. Safe to repeat.
 
     A dedicated company whose MongoDB password is lost gets a new one. Raises `InvalidInput` for an unknown
-    key, and `ConfigurationError` for one that is configured.
+    key, `ConfigurationError` for one that is configured, and `TenantBusy` while something else is done with
+    a company that used it.
     """
     deployment = application.deployment
     system = deployment.system()
@@ -82,30 +84,34 @@ async def forget(application: Application, key_id: str, say: Say) -> None:
     if key_id not in await known_keys(system):
         raise InvalidInput([], f"{key_id[:60]!r} is no key in use; `jazzaam keys list` shows them.")
     gone = 0
+    await keep_canary(system, application.cipher, application.control.clock.now())
 
-    async def give_up(one: Ciphertext) -> bool:
-        if one.place.collection == TENANTS.name and await _new_password(application, one.place.tenant):
-            return False
-        return await one.remove()
+    async def give_up(one: Ciphertext) -> str | None:
+        if one.place.collection == TENANTS.name:
+            return await _replace_password(application, one)
+        return None if await one.remove() else f"{one} was changed meanwhile: it does not need the key."
 
-    async for one, lost in _each(application, Key(key_id), give_up):
-        gone += lost
-        say(f"Gone: {one}." if lost else f"{one.place.tenant} has a new MongoDB password: nothing is lost.")
+    async for one, kept in _each(application, Key(key_id), give_up):
+        gone += kept is None
+        say(f"Gone: {one}." if kept is None else kept)
     await forget_canary(system, key_id)
     say(f"The key {key_id} is forgotten. {gone or 'Nothing'} was lost with it; all else works.")
 
 
-async def _new_password(application: Application, tenant: str) -> bool:
-    """Give a company a MongoDB user whose password we know; False for one that is being erased."""
-    credentials, clock = application.deployment.credentials, application.control.clock
-    tenant_id = TenantId(tenant)
-    try:
-        await credentials.undo(tenant_id)
-        await credentials.rotate(tenant_id, clock.now())
-    except TenantBusy:
-        return False
-    await credentials.retire(tenant_id, clock.now())
-    return True
+async def _replace_password(application: Application, one: Ciphertext) -> str:
+    """Give a company a MongoDB user whose password we know; says why nothing is lost.
+
+    One that is being erased needs none: its user is dropped by name. Raises `TenantBusy`.
+    """
+    deployment, now = application.deployment, application.control.clock.now()
+    tenant_id = TenantId(one.place.tenant)
+    erasing = {"_id": tenant_id, "status": TenantStatus.erasing}
+    if await deployment.tenancy.catalog.alter(erasing, {"$unset": {"credential": ""}}) is not None:
+        return f"{tenant_id} is being erased: nothing is lost."
+    await deployment.credentials.undo(tenant_id)
+    await deployment.credentials.rotate(tenant_id, now, timedelta())
+    await deployment.credentials.retire(tenant_id, now)
+    return f"{tenant_id} has a new MongoDB password: nothing is lost."
 
 
 async def _each(

@@ -27,7 +27,9 @@ def rotate() -> None:
     """Encrypt everything with the first of JAZZAAM_ENCRYPTION_KEYS, and say which keys may go."""
     from jazzaam.cli import key_operation, operation
 
-    failed = operation.operate(settings_of(), lambda application: key_operation.rotate(application, print))
+    failed = operation.operate(
+        settings_of(), lambda application: key_operation.rotate(application, print), every_cluster=True
+    )
     if failed:
         raise typer.Exit(1)
 
@@ -45,4 +47,5 @@ def forget(
         settings_of(),
         lambda application: key_operation.forget(application, key_id, print),
         keys_needed=False,
+        every_cluster=True,
     )

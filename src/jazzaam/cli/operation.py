@@ -5,8 +5,12 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from pymongo.errors import PyMongoError
+
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
+from jazzaam.errors import Unavailable
+from jazzaam.tenancy.clusters import plain, require_fit
 from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus, Tier
 from jazzaam.tenancy.report import reports
 from jazzaam.tenancy.users import OPERATOR
@@ -18,22 +22,34 @@ KEPT = (TenantStatus.active, TenantStatus.suspended, TenantStatus.ready)
 """The states in which a tenant's database is whole."""
 
 
+class DatabaseFailed(Unavailable):
+    """MongoDB could not do it."""
+
+
 def operate(
     settings: Settings,
     work: Callable[[Application], Awaitable[Result]],
     *,
     keys_needed: bool = True,
+    every_cluster: bool = False,
+    declare: bool = False,
 ) -> Result:
     """Run `work` in an application of the user *operator*, and close it.
 
-    Without `keys_needed` it runs although an encryption key is missing.
+    Without `keys_needed` it runs although an encryption key is missing; `every_cluster` must answer where
+    the whole fleet is meant; `declare` makes this release known, as starting it does. Raises
+    `DatabaseFailed` in one line for what the driver raises.
     """
 
     async def whole() -> Result:
         application = compose(settings, user=OPERATOR)
         try:
-            await prepare(application, keys_needed=keys_needed, every_cluster=True)
+            await prepare(
+                application, keys_needed=keys_needed, every_cluster=every_cluster, declare=declare
+            )
             return await work(application)
+        except PyMongoError as error:
+            raise DatabaseFailed(f"MongoDB: {plain(error)}") from None
         finally:
             await application.deployment.close()
 
@@ -41,9 +57,14 @@ def operate(
 
 
 async def known_tenant(application: Application, text: str) -> Tenant:
-    """Find a tenant by what the operator typed; raises `InvalidInput` or `TenantNotFound`."""
+    """Find a tenant by what the operator typed, on a cluster that answers.
+
+    Raises `InvalidInput`, `TenantNotFound`, `ClusterSilent`.
+    """
     tenancy = application.deployment.tenancy
-    return await tenancy.catalog.tenant(tenancy.naming.require(text))
+    tenant = await tenancy.catalog.tenant(tenancy.naming.require(text))
+    await require_fit(application.deployment.clusters.client(tenant.cluster), tenant.cluster)
+    return tenant
 
 
 async def list_tenants(application: Application, say: Say) -> None:
@@ -55,7 +76,7 @@ async def list_tenants(application: Application, say: Say) -> None:
 async def set_tier(application: Application, text: str, tier: Tier, grace: timedelta, say: Say) -> None:
     """Give a tenant a MongoDB user of its own, or take it away."""
     tenant = await known_tenant(application, text)
-    await application.deployment.credentials.set_tier(tenant.id, tier, _now(application))
+    await application.deployment.credentials.set_tier(tenant.id, tier, _now(application), grace)
     say(f"{tenant.id} is {tier} now.")
     await _retire(application, tenant.id, grace, say)
 
@@ -63,7 +84,7 @@ async def set_tier(application: Application, text: str, tier: Tier, grace: timed
 async def rotate_credentials(application: Application, text: str, grace: timedelta, say: Say) -> None:
     """Give a dedicated tenant a new MongoDB user, and drop the old one after `grace`."""
     tenant = await known_tenant(application, text)
-    tenant = await application.deployment.credentials.rotate(tenant.id, _now(application))
+    tenant = await application.deployment.credentials.rotate(tenant.id, _now(application), grace)
     assert tenant.credential is not None  # noqa: S101 - that is what rotate makes
     say(f"{tenant.id} signs in to MongoDB as t_{tenant.id}_e{tenant.credential.epoch} now.")
     await _retire(application, tenant.id, grace, say)
@@ -78,22 +99,25 @@ async def _retire(application: Application, tenant_id: TenantId, grace: timedelt
 
 async def suspend(application: Application, text: str, say: Say) -> None:
     """Close a company, within a second and everywhere."""
-    tenant = await known_tenant(application, text)
-    await application.deployment.erasure.suspend(tenant.id)
-    say(f"{tenant.id} is suspended. Open it again with `jazzaam tenants resume {tenant.id}`.")
+    tenant_id = application.deployment.tenancy.naming.require(text)
+    await application.deployment.erasure.suspend(tenant_id)
+    say(f"{tenant_id} is suspended. Open it again with `jazzaam tenants resume {tenant_id}`.")
 
 
 async def resume(application: Application, text: str, say: Say) -> None:
     """Open a suspended company again."""
-    tenant = await known_tenant(application, text)
-    await application.deployment.erasure.resume(tenant.id)
-    say(f"{tenant.id} is active.")
+    tenant_id = application.deployment.tenancy.naming.require(text)
+    await application.deployment.erasure.resume(tenant_id)
+    say(f"{tenant_id} is active.")
 
 
 async def delete(application: Application, text: str, grace: timedelta, say: Say) -> None:
     """Suspend a company, and erase it when its grace period is over: at once when that is none."""
     deployment, now = application.deployment, _now(application)
     tenant = await known_tenant(application, text)
+    if tenant.status is TenantStatus.erasing and grace > timedelta():
+        say(f"{tenant.id} is being erased: it cannot be restored any more.")
+        return
     if tenant.status is not TenantStatus.erasing:
         await deployment.erasure.suspend(tenant.id, erase_after=now + grace)
     if grace > timedelta():

@@ -146,6 +146,9 @@ def migrate(
         int, typer.Option(min=0, help="Companies that go first; one failure among them halts it.")
     ] = 3,
     max_errors: Annotated[int, typer.Option(min=0, help="Failures after which it halts.")] = 10,
+    lead: Annotated[
+        bool, typer.Option(help="Although a later release has been here: after a rollback to this one.")
+    ] = False,
 ) -> None:
     """Bring companies that are behind to this release's collections, indexes, validators and data."""
     from jazzaam.cli import fleet, operation
@@ -155,7 +158,11 @@ def migrate(
     _fail_if(
         operation.operate(
             settings_of(),
-            lambda application: fleet.migrate(application, choice, rollout, dry_run=dry_run, say=print),
+            lambda application: fleet.migrate(
+                application, choice, rollout, dry_run=dry_run, lead=lead, say=print
+            ),
+            every_cluster=True,
+            declare=not dry_run,
         )
     )
 
@@ -179,6 +186,7 @@ def drift(
         operation.operate(
             settings_of(),
             lambda application: fleet.drift(application, choice, rollout, run=run, say=print),
+            every_cluster=True,
         )
     )
 

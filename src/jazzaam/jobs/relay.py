@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from datetime import timedelta
+
+from pymongo.errors import ServerSelectionTimeoutError
 
 from jazzaam.clock import Clock
 from jazzaam.jobs import outbox
@@ -13,7 +16,7 @@ from jazzaam.tasks import end_tasks
 from jazzaam.tenancy.clusters import Clusters
 from jazzaam.tenancy.database import SystemDatabase, TenantDatabase
 from jazzaam.tenancy.errors import TenantNotFound
-from jazzaam.tenancy.models import TenantNaming
+from jazzaam.tenancy.models import TenantNaming, TenantStatus
 from jazzaam.tenancy.tenancy import Tenancy
 from jazzaam.tenancy.users import RELAY
 from jazzaam.tenancy.watching import Change, inserts
@@ -52,7 +55,7 @@ class Relay:
         """Work until `stop` is set, then finish what is running; cancel to end at once."""
         async with asyncio.TaskGroup() as running:
             sources = [asyncio.create_task(self._follow(name)) for name in self._clusters.names]
-            sources.append(asyncio.create_task(self._sweep()))
+            sources += [asyncio.create_task(self._sweep(name)) for name in self._clusters.names]
             sources.append(asyncio.create_task(self._hand_out(running)))
             await stop.wait()
             await end_tasks(sources)
@@ -72,32 +75,38 @@ class Relay:
             await free.acquire()
             running.create_task(one(await self._waiting.get()))
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, cluster: str) -> None:
+        """Look at every database of a cluster; one that is away keeps no other waiting."""
         while True:
             try:
-                async for place in self._due():
+                async for place in self._due(cluster):
                     await self._waiting.put(place)
             except Exception as error:  # noqa: BLE001 - one bad round stops no other
-                log.warning("relay.sweep_failed", error=type(error).__name__)
+                log.warning("relay.sweep_failed", cluster=cluster, error=type(error).__name__)
             await asyncio.sleep(self._sweep_every)
 
-    async def _due(self) -> AsyncIterator[Place]:
+    async def _due(self, cluster: str) -> AsyncIterator[Place]:
         now, batch = self._clock.now(), 2 * self._slots
-        for job_id in await outbox.due(self._system(), now, batch):
-            yield Place(None, job_id)
+        if cluster == self._clusters.names[0]:
+            for job_id in await outbox.due(self._system(), now, batch):
+                yield Place(None, job_id)
 
         async def visit(db: TenantDatabase) -> list[Place]:
             return [Place(db.tenant.id, job_id) for job_id in await outbox.due(db, now, batch)]
 
-        async for outcome in self._tenancy.each(visit, user=RELAY):
-            if outcome.error is not None:
-                log.warning(
-                    "relay.tenant_skipped",
-                    tenant=outcome.tenant_id,
-                    error=type(outcome.error).__name__,
-                )
-            for place in outcome.result or ():
-                yield place
+        tenants = await self._tenancy.catalog.tenants(TenantStatus.active, matching={"cluster": cluster})
+        async with aclosing(self._tenancy.each(visit, tenants=tenants, user=RELAY)) as outcomes:
+            async for outcome in outcomes:
+                if isinstance(outcome.error, ServerSelectionTimeoutError):
+                    raise outcome.error
+                if outcome.error is not None:
+                    log.warning(
+                        "relay.tenant_skipped",
+                        tenant=outcome.tenant_id,
+                        error=type(outcome.error).__name__,
+                    )
+                for place in outcome.result or ():
+                    yield place
 
     async def _follow(self, cluster: str) -> None:
         """Hear of each new row; a broken stream is opened again, and the sweep covers the gap."""

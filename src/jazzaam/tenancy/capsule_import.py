@@ -13,11 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from bson import ObjectId
 from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, DuplicateKeyError, WriteError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError, WriteError
 
+from jazzaam.logging import get_logger
 from jazzaam.signing import Keyring
 from jazzaam.tasks import end_tasks
 from jazzaam.tenancy import schema
@@ -46,6 +48,8 @@ from jazzaam.tenancy.schema import Shape
 from jazzaam.tenancy.steps import Observer, Step, log_step
 from jazzaam.tenancy.tenancy import Tenancy
 from jazzaam.tenancy.users import OPERATOR
+
+log = get_logger(__name__)
 
 _ALIVE_SECONDS: Final = 30
 """How often an import says that it goes on."""
@@ -110,10 +114,10 @@ class Importer:
 
         One that another installation signed is taken only with its file's SHA-256 as `accept_foreign`.
         What was written of an import that fails is taken back. Raises `CapsuleRefused`, `TenantExists`
-        (also for an id that was erased), `DatabaseExists`, `ClusterFull`.
+        (also for an id that was erased), `DatabaseExists`, `ClusterFull`, `Superseded`.
         """
-        shape = self._migrator.shape
-        checked = check(path, shape, keyring)
+        await self._migrator.require_lead()
+        checked = check(path, self._migrator.shape, keyring)
         if not checked.ours:
             require_decodable(checked)
             if (accept_foreign or "").lower() != checked.sha256:
@@ -125,10 +129,11 @@ class Importer:
         tenant = await self._begin(chosen, checked, at())
         try:
             async with self._saying_so(tenant, at):
-                new_keys = await self._build(tenant, checked, at())
+                new_keys = await self._build(tenant, checked, at)
                 opened = await self._open(tenant, checked, also)
         except BaseException:
-            await self._provisioner.undo(tenant)
+            if not await self._provisioner.undo(tenant, at()):
+                await self._drop_what_nobody_has(tenant)
             raise
         await self._catalog.activate_keys(tenant.id)
         return Imported(opened, sum(checked.counts.values()), new_keys)
@@ -147,6 +152,7 @@ class Importer:
             data_version=checked.data_version,
             created_at=at,
             limits=self._limits,
+            life=ObjectId(),
         )
         await self._catalog.add_tenant(tenant, {"importedAt": at})
         self._observe(Step.import_begun)
@@ -159,9 +165,10 @@ class Importer:
         async def say() -> None:
             while True:
                 await asyncio.sleep(_ALIVE_SECONDS)
-                await self._catalog.alter(
-                    {"_id": tenant.id, "status": TenantStatus.importing}, {"$set": {"importedAt": at()}}
-                )
+                try:
+                    await self._catalog.alter(_as_begun(tenant), {"$set": {"importedAt": at()}})
+                except PyMongoError as error:  # said again in a moment
+                    log.warning("import.not_said", tenant=tenant.id, error=type(error).__name__)
 
         saying = asyncio.create_task(say())
         try:
@@ -169,13 +176,24 @@ class Importer:
         finally:
             await end_tasks([saying])
 
-    async def _build(self, tenant: Tenant, checked: Checked, at: datetime) -> int:
+    async def _require_ours(self, tenant: Tenant) -> None:
+        """Go on only while nobody took the import for the rest of a crash; raises `CapsuleRefused`."""
+        row = await self._catalog.journal(tenant.id, {"life": 1, "status": 1})
+        if row is None or row["life"] != tenant.life or row["status"] != TenantStatus.importing:
+            raise CapsuleRefused("The import was taken back meanwhile: try again.")
+
+    async def _drop_what_nobody_has(self, tenant: Tenant) -> None:
+        """Drop the database that an import went on filling after it was taken back."""
+        if await self._catalog.journal(tenant.id, {"_id": 1}) is None:
+            await self._clusters.client(tenant.cluster, OPERATOR).drop_database(tenant.database)
+
+    async def _build(self, tenant: Tenant, checked: Checked, at: Callable[[], datetime]) -> int:
         """Load, bring to the shape, and reserve public keys; gives how many keys had to be new ones."""
         shape = self._migrator.shape
         database = self._clusters.client(tenant.cluster, OPERATOR)[tenant.database]
         if not checked.ours:
             await schema.build(database, [_without_indexes(spec) for spec in shape.collections])
-        await self._load(checked, database)
+        await self._load(tenant, checked, database)
         for name, count in checked.counts.items():
             loaded = await database[name].count_documents({})
             if loaded != count and not (_is_left_out(shape, name) and not checked.ours):
@@ -187,11 +205,11 @@ class Importer:
         except (DuplicateKeyError, WriteError) as error:
             raise CapsuleRefused(f"The capsule's data does not fit: {type(error).__name__}.") from None
         self._observe(Step.shape_brought)
-        new_keys = await self._reserve_keys(tenant, database, at)
+        new_keys = await self._reserve_keys(tenant, database, at())
         self._observe(Step.keys_reserved)
         return new_keys
 
-    async def _load(self, checked: Checked, database: AsyncDatabase[Any]) -> None:
+    async def _load(self, tenant: Tenant, checked: Checked, database: AsyncDatabase[Any]) -> None:
         left_out = {
             spec.name for spec in self._migrator.shape.collections if spec.transient and not checked.ours
         }
@@ -205,6 +223,7 @@ class Importer:
                 elif name in left_out:
                     continue
                 elif kind is Kind.documents:
+                    await self._require_ours(tenant)
                     await _insert(database, name, payload, trusted=checked.ours)
                 elif kind is Kind.removed:
                     ids = [decode(one)["_id"] for one in documents_in(payload)]
@@ -264,7 +283,7 @@ class Importer:
             if also is not None:
                 await also(system, tenant.id)
             return await self._catalog.alter(
-                {"_id": tenant.id, "status": TenantStatus.importing},
+                _as_begun(tenant),
                 {"$set": {"status": TenantStatus.active}, "$unset": {"importedAt": ""}},
                 within=system,
             )
@@ -275,6 +294,10 @@ class Importer:
         self._catalog.forget(tenant.id)
         self._observe(Step.imported)
         return opened
+
+
+def _as_begun(tenant: Tenant) -> Mapping[str, Any]:
+    return {"_id": tenant.id, "life": tenant.life, "status": TenantStatus.importing}
 
 
 _NAMED: Final = ("collection", "correction")

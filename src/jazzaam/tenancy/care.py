@@ -1,8 +1,11 @@
 """What tenants need again and again: crashes repaired, some kept ready, grace periods ended."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
+
+from pymongo.errors import ServerSelectionTimeoutError
 
 from jazzaam.logging import get_logger
 from jazzaam.tenancy.catalog import PublicKey
@@ -23,12 +26,10 @@ log = get_logger(__name__)
 
 STALE_AFTER: Final = timedelta(minutes=10)
 """How long something may stay begun before it is taken for the rest of a crash."""
-CREDENTIAL_GRACE: Final = timedelta(minutes=1)
-"""How long a replaced MongoDB user stays, for the work that was begun with it."""
-
-
 COUNTED_EVERY: Final = timedelta(days=1)
 """How often what a tenant uses is counted anew."""
+
+_BROUGHT: Final = "brought to the present shape"
 
 Counter = Callable[[TenantDatabase], Awaitable[int]]
 """Counts what there is of something in a tenant's database."""
@@ -73,21 +74,25 @@ class Care:
         self._holders = {spec.public_key.kind: spec for spec in collections if spec.public_key is not None}
 
     async def round(self, at: datetime, *, ready: int) -> None:
-        """Do all that is due; keeps `ready` tenants waiting.
+        """Do all that is due, side by side; keeps `ready` tenants waiting.
 
-        One part that fails stops no other: a cluster that is full must still lose who is to be erased.
+        One part that fails or waits stops no other: a cluster that is full must still lose who is to be
+        erased.
         """
         parts: Mapping[str, Callable[[], Awaitable[object]]] = {
-            "erasures": lambda: self.close_due(at),
+            "erasures": lambda: self._erasure.close_due(at),
             "repairs": lambda: self._repair_and_tell(at),
             "ready tenants": lambda: self.keep_ready(ready, at),
             "usage": lambda: self.count_usage(at),
         }
-        for name, part in parts.items():
+
+        async def one(name: str, part: Callable[[], Awaitable[object]]) -> None:
             try:
                 await part()
             except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
                 log.warning("care.part_failed", part=name, error=type(error).__name__)
+
+        await asyncio.gather(*(one(name, part) for name, part in parts.items()))
 
     async def _repair_and_tell(self, at: datetime) -> None:
         async for mended in self.repair(at):
@@ -96,28 +101,42 @@ class Care:
     async def repair(self, at: datetime, *, stale_after: timedelta = STALE_AFTER) -> AsyncGenerator[Mended]:
         """Finish or undo what crashes left; yields what was done. One failure stops no other."""
         before = at - stale_after
+        for tenant_id in await self._catalog.unreadable():
+            yield Mended(tenant_id, "its row in the catalog cannot be read: look at it")
         for status, mend in self._mends(at, before).items():
             for tenant in await self._catalog.tenants(status, matching=_begun_before(status, before)):
-                said = await self._try(tenant.id, lambda mend=mend, tenant=tenant: mend(tenant))
+                said = await self._try(tenant, lambda mend=mend, tenant=tenant: mend(tenant))
                 if said is not None:
                     yield said
         for tenant in await self._catalog.tenants(matching=_USERS_IN_CHANGE):
-            async for said in self._mend_users(tenant, at, before):
+            said = await self._try(tenant, lambda tenant=tenant: self._mend_users(tenant, at, before))
+            if said is not None:
                 yield said
         for key, names in await self._catalog.reserved_keys(before):
-            said = await self._try(names.tenant_id, lambda key=key, names=names: self._mend_key(key, names))
+            tenant = await self._catalog.find(names.tenant_id)
+            said = await self._try(
+                tenant or names.tenant_id,
+                lambda key=key, names=names, tenant=tenant: self._mend_key(key, names, tenant),
+            )
             if said is not None:
                 yield said
 
     async def keep_ready(self, count: int, at: datetime) -> int:
-        """Keep `count` tenants of the present shape waiting for sign-ups; gives how many were made so."""
+        """Keep `count` tenants of the present shape waiting for sign-ups; gives how many were made so.
+
+        One of an older shape is brought to it first; one that cannot be does not count.
+        """
         brought = 0
         for tenant in await self._catalog.tenants(TenantStatus.ready):
             if self._migrator.is_behind(tenant) and await self._migrator.leads():
-                with await self._tenancy.administer(tenant) as db:
-                    await self._migrator.migrate(db)
-                brought += 1
+                said = await self._try(tenant, lambda tenant=tenant: self._bring(tenant))
+                brought += said is not None and said.what == _BROUGHT
         return brought + await self._provisioner.keep_ready(count, at)
+
+    async def _bring(self, tenant: Tenant) -> str:
+        with await self._tenancy.administer(tenant) as db:
+            await self._migrator.migrate(db)
+        return _BROUGHT
 
     async def count_usage(self, at: datetime, *, most: int = 100) -> int:
         """Count anew what tenants use that were not counted for a day; gives how many were.
@@ -134,37 +153,32 @@ class Care:
         async for outcome in self._tenancy.each(count, tenants=tenants):
             if outcome.result is not None:
                 counts[outcome.tenant_id] = outcome.result
-            else:
+            elif outcome.error is not None:
                 log.warning("care.not_counted", tenant=outcome.tenant_id, error=repr(outcome.error))
         for tenant_id in due:
             await self._limits.counted(tenant_id, counts.get(tenant_id, {}), at)
         return len(counts)
 
-    async def close_due(self, at: datetime) -> None:
-        """Close for good whose grace period is over; a repair after the fence erases them."""
-        for tenant in await self._erasure.due(at):
-            log.info("care.closing", tenant=tenant.id)
-            await self._erasure.close(tenant.id, at)
-
     def _mends(
         self, at: datetime, before: datetime
     ) -> Mapping[TenantStatus, Callable[[Tenant], Awaitable[str | None]]]:
         return {
-            TenantStatus.provisioning: self._finish_or_undo,
+            TenantStatus.provisioning: lambda tenant: self._finish_or_undo(tenant, at),
             TenantStatus.claimed: lambda tenant: self._take_back(tenant, before),
-            TenantStatus.importing: self._undo,
+            TenantStatus.importing: lambda tenant: self._undo(tenant, at),
             TenantStatus.erasing: lambda tenant: self._go_on_erasing(tenant, at),
         }
 
-    async def _finish_or_undo(self, tenant: Tenant) -> str | None:
-        """Finish what was built ahead of time; one that was asked for by its id was never given out."""
+    async def _finish_or_undo(self, tenant: Tenant, at: datetime) -> str | None:
+        """Finish what was built ahead of time for this release; undo another's, and what was asked for."""
         journal = await self._catalog.journal(tenant.id, {"spare": 1})
-        if journal is not None and journal.get("spare"):
+        if journal is not None and journal.get("spare") and not self._migrator.is_behind(tenant):
             return "built, and ready now" if await self._provisioner.make_ready(tenant) else None
-        return await self._undo(tenant)
+        return await self._undo(tenant, at)
 
-    async def _undo(self, tenant: Tenant) -> str | None:
-        return "taken back: it never opened" if await self._provisioner.undo(tenant) else None
+    async def _undo(self, tenant: Tenant, at: datetime) -> str | None:
+        undone = await self._provisioner.undo(tenant, at)
+        return "taken back: it never opened" if undone else None
 
     async def _take_back(self, tenant: Tenant, before: datetime) -> str | None:
         back = await self._catalog.alter(
@@ -177,27 +191,30 @@ class Care:
         """Erase what was closed for good, after the fence; undo what was taken back half-way."""
         closed_at = await self._erasure.closed_at(tenant.id)
         if closed_at is None:
-            return await self._undo(tenant)
+            return await self._undo(tenant, at)
         if closed_at + self._erasure.fence > at:
             return None
         await self._erasure.finish(tenant.id, at)
         return "erased"
 
-    async def _mend_users(self, tenant: Tenant, at: datetime, before: datetime) -> AsyncGenerator[Mended]:
+    async def _mend_users(self, tenant: Tenant, at: datetime, before: datetime) -> str | None:
         journal = await self._catalog.journal(tenant.id, {"credentialBegunAt": 1, "credentialPending": 1})
+        said: list[str] = []
         if journal and "credentialPending" in journal and journal["credentialBegunAt"] < before:
             await self._credentials.undo(tenant.id)
-            yield Mended(tenant.id, "a change of its MongoDB user was taken back")
-        for name in await self._credentials.retire(tenant.id, at - CREDENTIAL_GRACE):
-            yield Mended(tenant.id, f"its old MongoDB user {name} was dropped")
+            said.append("a change of its MongoDB user was taken back")
+        dropped = await self._credentials.retire(tenant.id, at)
+        said += [f"its old MongoDB user {name} was dropped" for name in dropped]
+        return "; ".join(said) or None
 
-    async def _mend_key(self, key: str, names: PublicKey) -> str | None:
-        """Activate a reserved key whose document was written, and release one whose was not."""
+    async def _mend_key(self, key: str, names: PublicKey, tenant: Tenant | None) -> str | None:
+        """Activate a reserved key whose document was written, and release one whose was not.
+
+        The keys of a tenant that is not open yet are of who builds it.
+        """
+        if tenant is not None and tenant.status not in (TenantStatus.active, TenantStatus.suspended):
+            return None
         spec = self._holders.get(names.kind)
-        try:
-            tenant = await self._catalog.tenant(names.tenant_id)
-        except TenantNotFound:
-            tenant = None
         if tenant is None or spec is None or spec.public_key is None:
             await self._catalog.release_key(key)
             return "a public key of nothing was released"
@@ -216,7 +233,7 @@ class Care:
             client = self._clusters.client(cluster, OPERATOR)
             names = await client.list_database_names()
             ours = {name for name in names if name.startswith(prefix)}
-            known = {tenant.database for tenant in await self._catalog.tenants()}
+            known = await self._catalog.databases()
             for name in sorted(ours - known):
                 if await self._was_erased(name.removeprefix(prefix)):
                     await client.drop_database(name)
@@ -230,13 +247,23 @@ class Care:
         except TenantNotFound:
             return False
 
-    async def _try(self, about: str, mend: Callable[[], Awaitable[str | None]]) -> Mended | None:
+    async def _try(
+        self, about: Tenant | TenantId, mend: Callable[[], Awaitable[str | None]]
+    ) -> Mended | None:
+        """Mend one thing, and say what was done or why not; a cluster that is away is not asked again."""
+        tenant_id, cluster = (
+            (about.id, about.cluster) if isinstance(about, Tenant) else (about, self._clusters.names[0])
+        )
+        if cluster in self._clusters.silent:
+            return Mended(tenant_id, "could not be looked at: its cluster does not answer")
         try:
             said = await mend()
         except Exception as error:  # noqa: BLE001 - one tenant's trouble stops no other's repair
-            log.warning("care.failed", tenant=about, error=type(error).__name__)
-            return Mended(about, f"could not be repaired: {type(error).__name__}")
-        return Mended(about, said) if said else None
+            if isinstance(error, ServerSelectionTimeoutError):
+                self._clusters.fell_silent(cluster)
+            log.warning("care.failed", tenant=tenant_id, error=type(error).__name__)
+            return Mended(tenant_id, f"could not be repaired: {type(error).__name__}")
+        return Mended(tenant_id, said) if said else None
 
 
 _USERS_IN_CHANGE: Final[Mapping[str, Any]] = {

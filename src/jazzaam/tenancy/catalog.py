@@ -49,6 +49,7 @@ TENANT_FIELDS: Final = {
     "createdAt": 1,
     "credential": 1,
     "limits": 1,
+    "life": 1,
 }
 _KEY_FIELDS: Final = {"tenantId": 1, "kind": 1, "resourceId": 1}
 
@@ -78,10 +79,14 @@ class Catalog:
 
     async def tenant(self, tenant_id: TenantId) -> Tenant:
         """Find a tenant; raises `TenantNotFound`."""
-        tenant = self._tenants.peek(tenant_id) or await self._tenants.get(tenant_id)
+        tenant = await self.find(tenant_id)
         if tenant is None:
             raise TenantNotFound
         return tenant
+
+    async def find(self, tenant_id: TenantId) -> Tenant | None:
+        """Find a tenant, if there is one of this id."""
+        return self._tenants.peek(tenant_id) or await self._tenants.get(tenant_id)
 
     async def add_tenant(self, tenant: Tenant, journal: Filter | None = None) -> None:
         """Write a tenant's row, with what is begun for it; raises `TenantExists`."""
@@ -96,6 +101,7 @@ class Catalog:
                     "dataVersion": tenant.data_version,
                     "createdAt": tenant.created_at,
                     "limits": dict(tenant.limits),
+                    "life": tenant.life,
                     **(journal or {}),
                 }
             )
@@ -126,10 +132,12 @@ class Catalog:
         """Read a tenant's row again at its next use."""
         self._tenants.forget(Source(TENANTS.name, tenant_id))
 
-    async def remove(self, tenant_id: TenantId, *, only_from: TenantStatus) -> bool:
-        """Take a row away that is in `only_from`; safe to repeat."""
-        removed = await self._system[TENANTS].delete_many({"_id": tenant_id, "status": only_from})
-        self.forget(tenant_id)
+    async def remove(self, tenant: Tenant) -> bool:
+        """Take the row of a tenant that is *erasing* away; safe to repeat."""
+        removed = await self._system[TENANTS].delete_many(
+            {"_id": tenant.id, "life": tenant.life, "status": TenantStatus.erasing}
+        )
+        self.forget(tenant.id)
         return removed > 0
 
     async def tenants(self, *statuses: TenantStatus, matching: Filter | None = None) -> list[Tenant]:
@@ -148,6 +156,21 @@ class Catalog:
             except (KeyError, TypeError, ValueError):
                 log.warning("catalog.row_unreadable", tenant=str(row["_id"]))
         return found
+
+    async def unreadable(self) -> list[str]:
+        """List the ids of rows that nobody can read, for a person to look at."""
+        found: list[str] = []
+        async for row in self._system[TENANTS].find({}, TENANT_FIELDS):
+            try:
+                tenant_of(row)
+            except (KeyError, TypeError, ValueError):
+                found.append(str(row["_id"]))
+        return found
+
+    async def databases(self) -> set[str]:
+        """Name the databases of all rows, also of those that nobody can read."""
+        rows = self._system[TENANTS].find({}, {"database": 1})
+        return {str(row.get("database")) async for row in rows}
 
     async def journal(self, tenant_id: TenantId, fields: Fields) -> Document | None:
         """Read of a tenant's row what `Tenant` does not show."""
@@ -180,9 +203,9 @@ class Catalog:
             {"tenantId": tenant_id, "state": KeyState.reserved}, {"$set": {"state": KeyState.active}}
         )
 
-    async def release_reserved_keys(self, tenant_id: TenantId) -> None:
-        """Take a tenant's keys away that never opened anything; safe to repeat."""
-        await self._system[PUBLIC_KEYS].delete_many({"tenantId": tenant_id, "state": KeyState.reserved})
+    async def release_keys(self, tenant_id: TenantId) -> None:
+        """Take all keys of a tenant away that never opened; safe to repeat."""
+        await self._system[PUBLIC_KEYS].delete_many({"tenantId": tenant_id})
 
     async def release_key(self, key: str) -> None:
         """Take a key away; safe to repeat."""
@@ -220,6 +243,7 @@ def tenant_of(row: Document) -> Tenant:
         created_at=row["createdAt"],
         credential=Credential(credential["epoch"], credential["secret"]) if credential else None,
         limits=row.get("limits", {}),
+        life=row.get("life"),
     )
 
 

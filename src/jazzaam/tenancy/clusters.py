@@ -1,13 +1,15 @@
 """Named clusters: one client for each and each of our users, shared by all tenants that live there."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 
-from jazzaam.tenancy.errors import ClusterSilent, ClusterUnknown, DeploymentUnfit
+from jazzaam.tenancy.errors import ClusterAway, ClusterSilent, ClusterUnknown, DeploymentUnfit
 from jazzaam.tenancy.users import APP, ClusterUser
 
 OLDEST_SERVER: Final = (6, 0)
@@ -15,6 +17,8 @@ DEDICATED_CONNECTIONS: Final = 10
 """Connections a dedicated tenant's client holds at most."""
 CONNECT_SECONDS: Final = 5
 """How long connecting and choosing a server may take."""
+SILENCE_SECONDS: Final = 5.0
+"""How long a cluster that did not answer is not asked again, but by one."""
 
 Client = AsyncMongoClient[dict[str, Any]]
 
@@ -50,6 +54,7 @@ class Clusters:
         self._listeners = list(event_listeners)
         self._max_pool_size = max_pool_size
         self._clients: dict[tuple[str, str], Client] = {}
+        self._silent_until: dict[str, float] = {}
 
     @property
     def names(self) -> list[str]:
@@ -64,6 +69,34 @@ class Clusters:
             client = self._connect(name, user, self._max_pool_size, {})
             self._clients[name, user.name] = client
         return client
+
+    @property
+    def silent(self) -> list[str]:
+        """Name the clusters that did not answer a moment ago."""
+        now = time.monotonic()
+        return [name for name, until in self._silent_until.items() if now < until]
+
+    @contextmanager
+    def asking(self, name: str) -> Generator[None]:
+        """Ask a cluster in a block, unless it did not answer a moment ago.
+
+        Waiting for one that is away costs seconds and a place in every queue: one asks at a time, and all
+        others are refused. Raises `ClusterAway`, and the driver's errors.
+        """
+        if name in self.silent:
+            raise ClusterAway
+        if name in self._silent_until:
+            self._silent_until[name] = time.monotonic() + SILENCE_SECONDS
+        try:
+            yield
+        except ServerSelectionTimeoutError:
+            self.fell_silent(name)
+            raise
+        self._silent_until.pop(name, None)
+
+    def fell_silent(self, name: str) -> None:
+        """Note that a cluster did not answer."""
+        self._silent_until[name] = time.monotonic() + SILENCE_SECONDS
 
     def connect_as(self, name: str, username: str, password: str) -> Client:
         """Make a client with another user's credentials; it is the caller's to close."""

@@ -9,21 +9,30 @@ user is written down before the new one takes its place.
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from jazzaam.encryption import Cipher, Place
+from jazzaam.errors import Conflict
 from jazzaam.tenancy.catalog import SECRET_FIELD, TENANTS, Catalog
 from jazzaam.tenancy.clusters import Client, Clusters
-from jazzaam.tenancy.errors import TenantBusy, TenantNotFound
-from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus, Tier
+from jazzaam.tenancy.errors import ClusterAway, TenantBusy, TenantNotFound
+from jazzaam.tenancy.models import Tenant, TenantId, TenantNaming, TenantStatus, Tier
 from jazzaam.tenancy.steps import Observer, Step, log_step
 from jazzaam.tenancy.users import OPERATOR
 
+GRACE: Final = timedelta(minutes=1)
+"""How long a replaced MongoDB user stays, for the work that was begun with it."""
 _USER_NOT_FOUND: Final = 11
+_USER_EXISTS: Final = 51003
+_OF: Final = "jazzaam"
 _HELD: Final = [TenantStatus.active, TenantStatus.suspended]
+
+
+class UserTaken(Conflict):
+    """Another installation in this MongoDB has a user of this company's name."""
 
 
 def user_name(tenant_id: TenantId, epoch: int) -> str:
@@ -37,46 +46,62 @@ def place_of(tenant_id: TenantId) -> Place:
 
 
 class Credentials:
-    """Keeps the users of dedicated tenants; all but `connect` acts as *operator*."""
+    """Keeps the users of dedicated tenants; all but `connect` acts as *operator*.
+
+    A user carries the name of our shared database, and one without it is somebody else's: two installations
+    may share a MongoDB.
+    """
 
     def __init__(
-        self, clusters: Clusters, catalog: Catalog, cipher: Cipher, *, observe: Observer = log_step
+        self,
+        naming: TenantNaming,
+        clusters: Clusters,
+        catalog: Catalog,
+        cipher: Cipher,
+        *,
+        observe: Observer = log_step,
     ) -> None:
+        self._naming = naming
         self._clusters = clusters
         self._catalog = catalog
         self._cipher = cipher
         self._observe = observe
 
     async def connect(self, tenant: Tenant) -> Client:
-        """Sign in as a dedicated tenant; raises `Undecryptable`, and the driver's errors."""
+        """Sign in as a dedicated tenant; raises `Undecryptable`, `ClusterAway`, and the driver's errors."""
         assert tenant.credential is not None  # noqa: S101 - asked for dedicated tenants alone
         password = self._cipher.decrypt(tenant.credential.secret, place_of(tenant.id)).decode()
         name = user_name(tenant.id, tenant.credential.epoch)
         client = self._clusters.connect_as(tenant.cluster, name, password)
         try:
-            await client[tenant.database].command("ping")
-        except BaseException:
+            with self._clusters.asking(tenant.cluster):
+                await client[tenant.database].command("ping")
+        except BaseException as error:
             await client.close()
+            if isinstance(error, ServerSelectionTimeoutError):
+                raise ClusterAway from None
             raise
         return client
 
-    async def set_tier(self, tenant_id: TenantId, tier: Tier, at: datetime) -> Tenant:
+    async def set_tier(
+        self, tenant_id: TenantId, tier: Tier, at: datetime, grace: timedelta = GRACE
+    ) -> Tenant:
         """Give a tenant a user of its own, or take it away; does nothing when it is so already.
 
-        Raises `TenantNotFound`, or `TenantBusy` while another change of its user is under way.
+        Raises `TenantNotFound`, `UserTaken`, or `TenantBusy` while another change of its user is under way.
         """
         tenant = await self._catalog.tenant(tenant_id)
         if tenant.tier is tier:
             return tenant
         if tier is Tier.dedicated:
-            return await self.rotate(tenant_id, at)
-        return await self._share(tenant, at)
+            return await self.rotate(tenant_id, at, grace)
+        return await self._share(tenant, at + grace)
 
-    async def rotate(self, tenant_id: TenantId, at: datetime) -> Tenant:
+    async def rotate(self, tenant_id: TenantId, at: datetime, grace: timedelta = GRACE) -> Tenant:
         """Make a tenant's next user and let the catalog name it.
 
-        The old one goes with `retire`: until every process has heard, it is still in use. Raises
-        `TenantNotFound`, `TenantBusy`.
+        The old one goes with `retire`, after `grace`: until every process has heard, it is still in use.
+        Raises `TenantNotFound`, `TenantBusy`, `UserTaken`.
         """
         tenant = await self._catalog.alter(
             {"_id": tenant_id, "status": {"$in": _HELD}, "credentialPending": {"$exists": False}},
@@ -97,7 +122,11 @@ class Credentials:
         if journal is None:
             raise TenantNotFound
         epoch, password = int(journal["credentialPending"]), secrets.token_urlsafe(32)
-        await self._make_user(tenant, epoch, password)
+        try:
+            await self._make_user(tenant, epoch, password)
+        except UserTaken:
+            await self.undo(tenant_id)
+            raise
         self._observe(Step.user_made)
         switched = await self._catalog.alter(
             {"_id": tenant_id, "credentialPending": epoch},
@@ -110,7 +139,7 @@ class Credentials:
                     },
                 },
                 "$unset": {"credentialPending": "", "credentialBegunAt": ""},
-                **_retiring(tenant, at),
+                **_retiring(tenant, at + grace),
             },
         )
         if switched is None:
@@ -118,12 +147,12 @@ class Credentials:
         self._observe(Step.credential_switched)
         return switched
 
-    async def retire(self, tenant_id: TenantId, before: datetime) -> list[str]:
-        """Drop the users that were replaced before a time; gives their names. Safe to repeat."""
+    async def retire(self, tenant_id: TenantId, at: datetime) -> list[str]:
+        """Drop the users that were replaced and whose grace is over; gives their names. Safe to repeat."""
         journal = await self._catalog.journal(tenant_id, {"cluster": 1, "credentialsRetiring": 1})
         dropped: list[str] = []
         for old in (journal or {}).get("credentialsRetiring", ()):
-            if journal is not None and old["at"] <= before:
+            if journal is not None and old["until"] <= at:
                 await self._drop_user(journal["cluster"], user_name(tenant_id, old["epoch"]))
                 await self._catalog.alter(
                     {"_id": tenant_id}, {"$pull": {"credentialsRetiring": {"epoch": old["epoch"]}}}
@@ -151,13 +180,14 @@ class Credentials:
     async def drop_all(self, tenant: Tenant) -> list[str]:
         """Drop every user a tenant ever had; gives the names of those that were there."""
         admin = self._clusters.client(tenant.cluster, OPERATOR).admin
-        known = await admin.command("usersInfo", 1, filter={"user": _users_of(tenant.id)})
+        ours = {"user": _users_of(tenant.id), f"customData.{_OF}": self._naming.system}
+        known = await admin.command("usersInfo", 1, filter=ours)
         names = sorted(user["user"] for user in known["users"])
         for name in names:
             await self._drop_user(tenant.cluster, name)
         return names
 
-    async def _share(self, tenant: Tenant, at: datetime) -> Tenant:
+    async def _share(self, tenant: Tenant, until: datetime) -> Tenant:
         shared = await self._catalog.alter(
             {
                 "_id": tenant.id,
@@ -165,7 +195,7 @@ class Credentials:
                 "credential.epoch": tenant.credential.epoch if tenant.credential else 0,
                 "credentialPending": {"$exists": False},
             },
-            {"$unset": {"credential": ""}, **_retiring(tenant, at)},
+            {"$unset": {"credential": ""}, **_retiring(tenant, until)},
         )
         if shared is None:
             raise TenantBusy
@@ -175,13 +205,27 @@ class Credentials:
     async def _make_user(self, tenant: Tenant, epoch: int, password: str) -> None:
         name = user_name(tenant.id, epoch)
         await self._drop_user(tenant.cluster, name)
-        await self._clusters.client(tenant.cluster, OPERATOR).admin.command(
-            "createUser", name, pwd=password, roles=[{"role": "readWrite", "db": tenant.database}]
-        )
+        try:
+            await self._clusters.client(tenant.cluster, OPERATOR).admin.command(
+                "createUser",
+                name,
+                pwd=password,
+                roles=[{"role": "readWrite", "db": tenant.database}],
+                customData={_OF: self._naming.system},
+            )
+        except OperationFailure as error:
+            if error.code != _USER_EXISTS:
+                raise
+            raise UserTaken from None
 
     async def _drop_user(self, cluster: str, name: str) -> None:
+        """Drop one of our users; safe to repeat."""
+        admin = self._clusters.client(cluster, OPERATOR).admin
+        ours = {"user": name, f"customData.{_OF}": self._naming.system}
+        if not (await admin.command("usersInfo", 1, filter=ours))["users"]:
+            return
         try:
-            await self._clusters.client(cluster, OPERATOR).admin.command("dropUser", name)
+            await admin.command("dropUser", name)
         except OperationFailure as error:
             if error.code != _USER_NOT_FOUND:
                 raise
@@ -191,7 +235,7 @@ def _users_of(tenant_id: TenantId) -> Mapping[str, Any]:
     return {"$regex": f"^t_{re.escape(tenant_id)}_e[0-9]+$"}
 
 
-def _retiring(tenant: Tenant, at: datetime) -> Mapping[str, Any]:
+def _retiring(tenant: Tenant, until: datetime) -> Mapping[str, Any]:
     if tenant.credential is None:
         return {}
-    return {"$push": {"credentialsRetiring": {"epoch": tenant.credential.epoch, "at": at}}}
+    return {"$push": {"credentialsRetiring": {"epoch": tenant.credential.epoch, "until": until}}}

@@ -20,10 +20,10 @@ from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.credentials import Credentials
 from jazzaam.tenancy.database import SystemDatabase
 from jazzaam.tenancy.erasure import Erasure, Remover
-from jazzaam.tenancy.errors import ClusterSilent
+from jazzaam.tenancy.errors import ClusterSilent, DeploymentUnfit
 from jazzaam.tenancy.freshness import Freshness
 from jazzaam.tenancy.limits import LimitKind, Limits, LimitSpec
-from jazzaam.tenancy.migration import Migrator, register_release
+from jazzaam.tenancy.migration import Migrator, is_registered, register_release
 from jazzaam.tenancy.models import TenantId, TenantNaming
 from jazzaam.tenancy.placement import Placement
 from jazzaam.tenancy.provisioning import Provisioner
@@ -75,6 +75,7 @@ class Bounds:
     table_limit: int | None = None
     erase_fence: timedelta = timedelta(seconds=60)
     refusal_pause: timedelta = timedelta(seconds=1)
+    touch_pause: timedelta = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +97,25 @@ class Deployment:
     traffic: Traffic
     care: Care
 
-    async def prepare(self, at: datetime, *, every_cluster: bool = True) -> None:
+    async def prepare(self, at: datetime, *, every_cluster: bool = True, declare: bool = True) -> None:
         """Check the clusters, and make the shared database what it is declared to be.
 
-        Without `every_cluster` one that does not answer is put up with, unless it holds the shared
-        database: its tenants are away, the others are not. Safe to repeat, also by several processes at
-        once. Raises `DeploymentUnfit`, `ClusterSilent`.
+        Without `every_cluster` one that cannot be used is put up with, unless it holds the shared database:
+        its tenants are away, the others are not. Without `declare` another release may be in charge, and is
+        left so. Safe to repeat, also by several processes at once. Raises `DeploymentUnfit`,
+        `ClusterSilent`.
         """
         first, *others = self.clusters.names
         await require_fit(self.clusters.client(first), first)
         for name in others:
             try:
                 await require_fit(self.clusters.client(name), name)
-            except ClusterSilent as error:
+            except (ClusterSilent, DeploymentUnfit) as error:
                 if every_cluster:
                     raise
-                log.warning("cluster.silent", cluster=name, detail=error.detail)
-        await register_release(self.system(), self.declared.shape, at)
+                log.warning("cluster.unusable", cluster=name, detail=error.detail)
+        if declare or not await is_registered(self.system()):
+            await register_release(self.system(), self.declared.shape, at)
         if await self.migrator.leads():
             await schema.bring(self.system().raw, self.declared.system)
 
@@ -151,9 +154,9 @@ def deploy(
 
     freshness = Freshness(system(), declared.watched)
     catalog = Catalog(system(), freshness, size=bounds.catalog_size)
-    credentials = Credentials(clusters, catalog, cipher, observe=observe)
-    migrator = Migrator(system(), catalog, shape)
+    credentials = Credentials(naming, clusters, catalog, cipher, observe=observe)
     placement = Placement(clusters, table_limit=bounds.table_limit)
+    migrator = Migrator(system(), catalog, placement, shape, pause=bounds.touch_pause)
     tenancy = Tenancy(
         naming=naming,
         clusters=clusters,

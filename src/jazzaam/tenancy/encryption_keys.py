@@ -83,6 +83,11 @@ async def require_keys(system: SystemDatabase, cipher: Cipher, at: datetime) -> 
             raise ConfigurationError(
                 f"JAZZAAM_ENCRYPTION_KEYS: the key {row['_id']} is not the one that encrypted."
             ) from None
+    await keep_canary(system, cipher, at)
+
+
+async def keep_canary(system: SystemDatabase, cipher: Cipher, at: datetime) -> None:
+    """Write the canary of the key that encrypts, before it does; safe to repeat."""
     await system[ENCRYPTION_KEYS].update_one(
         {"_id": cipher.current_id},
         {

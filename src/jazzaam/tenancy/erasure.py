@@ -89,10 +89,6 @@ class Erasure:
             tenant_id, held, {"$set": {"status": TenantStatus.active}, "$unset": {"eraseAfter": ""}}
         )
 
-    async def due(self, at: datetime) -> list[Tenant]:
-        """List the tenants whose grace period is over."""
-        return await self._catalog.tenants(TenantStatus.suspended, matching={"eraseAfter": {"$lte": at}})
-
     async def is_erased(self, tenant_id: TenantId) -> bool:
         """Tell whether a tenant of this id was erased, or begins to be."""
         return await self._system[ERASURES].find_one({"_id": tenant_id}, {"_id": 1}) is not None
@@ -121,9 +117,15 @@ class Erasure:
         Raises `TenantNotFound`, or `TenantBusy` when it is not suspended.
         """
         held = [TenantStatus.suspended, TenantStatus.erasing]
-        closed = {"status": TenantStatus.erasing, "closedAt": {"$ifNull": ["$closedAt", at]}}
-        await self._move(tenant_id, held, [{"$set": closed}])
+        await self._move(tenant_id, held, _closing(at))
         self._observe(Step.erasure_begun)
+
+    async def close_due(self, at: datetime) -> None:
+        """Close for good whose grace period is over."""
+        due = {"status": TenantStatus.suspended, "eraseAfter": {"$lte": at}}
+        while (closed := await self._catalog.alter(due, _closing(at))) is not None:
+            log.info("tenant.closed", tenant=closed.id)
+            self._observe(Step.erasure_begun)
 
     async def finish(self, tenant_id: TenantId, at: datetime) -> Document:
         """Remove everything of a tenant that was closed for good; gives the receipt. Safe to repeat."""
@@ -136,7 +138,7 @@ class Erasure:
         await self._drop_database(tenant)
         await self._note(tenant_id, {"$set": {"finishedAt": at}})
         self._observe(Step.receipt_written)
-        await self._catalog.remove(tenant_id, only_from=TenantStatus.erasing)
+        await self._catalog.remove(tenant)
         self._observe(Step.row_removed)
         log.info("tenant.erased", tenant=tenant_id)
         return await self.receipt(tenant_id) or {}
@@ -190,3 +192,7 @@ class Erasure:
                 raise TenantNotFound
             raise TenantBusy
         return moved
+
+
+def _closing(at: datetime) -> Update:
+    return [{"$set": {"status": TenantStatus.erasing, "closedAt": {"$ifNull": ["$closedAt", at]}}}]

@@ -43,6 +43,10 @@ class ClusterSilent(ConfigurationError):
     """A cluster does not answer."""
 
 
+class ClusterAway(Unavailable):
+    """The database of this company cannot be reached just now; try again in a moment."""
+
+
 class DeploymentUnfit(ConfigurationError):
     """This MongoDB deployment lacks something Jazzaam needs."""
 

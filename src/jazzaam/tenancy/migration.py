@@ -3,18 +3,20 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from pymongo.errors import DuplicateKeyError
 
+from jazzaam.errors import Conflict
 from jazzaam.logging import get_logger
 from jazzaam.tenancy import schema
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.database import SystemDatabase, TenantDatabase
-from jazzaam.tenancy.errors import TenantNotReady
+from jazzaam.tenancy.errors import TenantBusy, TenantNotReady
 from jazzaam.tenancy.models import Tenant, TenantId
+from jazzaam.tenancy.placement import Placement
 from jazzaam.tenancy.schema import Difference, Shape
 
 log = get_logger(__name__)
@@ -27,17 +29,35 @@ RELEASES: Final = CollectionSpec(
 _SUPERSEDED_SECONDS: Final = 10.0
 
 
-async def register_release(system: SystemDatabase, shape: Shape, at: datetime) -> None:
-    """Write down that this shape is declared; safe to repeat, also by several processes at once."""
+class Superseded(Conflict):
+    """This release does not lead here: another was declared after it, or it was never started."""
+
+
+async def register_release(
+    system: SystemDatabase, shape: Shape, at: datetime, *, again: bool = False
+) -> None:
+    """Write down that this shape is declared; safe to repeat, also by several processes at once.
+
+    One that was declared before keeps its place, unless it is to lead `again`: after a rollback.
+    """
     rows = system[RELEASES]
-    while await rows.find_one({"_id": shape.fingerprint}, {"_id": 1}) is None:
-        last = await rows.find_one({}, {"number": 1}, sort=[("number", -1)])
+    while True:
+        newest = await rows.find_one({}, {"number": 1}, sort=[("number", -1)])
+        leads = newest is not None and newest["_id"] == shape.fingerprint
+        if leads or (not again and await rows.count({"_id": shape.fingerprint})):
+            return
+        place = {"number": (newest["number"] if newest else 0) + 1, "at": at}
         try:
-            await rows.insert(
-                {"_id": shape.fingerprint, "number": (last["number"] if last else 0) + 1, "at": at}
+            await rows.update_one(
+                {"_id": shape.fingerprint}, {"$set" if again else "$setOnInsert": place}, upsert=True
             )
-        except DuplicateKeyError:
+        except DuplicateKeyError:  # another took that number
             continue
+
+
+async def is_registered(system: SystemDatabase) -> bool:
+    """Tell whether any release was ever declared."""
+    return await system[RELEASES].find_one({}, {"_id": 1}) is not None
 
 
 async def is_newest(system: SystemDatabase, shape: Shape) -> bool:
@@ -53,17 +73,28 @@ async def is_newest(system: SystemDatabase, shape: Shape) -> bool:
 class Migrator:
     """Brings one tenant at a time to the shape.
 
-    A request waits for it at most `touch_seconds`; the work goes on without it.
+    A request waits for it at most `touch_seconds`; the work goes on without it. One that failed is not
+    tried again by requests for `pause`.
     """
 
     def __init__(
-        self, system: SystemDatabase, catalog: Catalog, shape: Shape, *, touch_seconds: float = 10.0
+        self,
+        system: SystemDatabase,
+        catalog: Catalog,
+        placement: Placement,
+        shape: Shape,
+        *,
+        touch_seconds: float = 10.0,
+        pause: timedelta = timedelta(seconds=10),
     ) -> None:
         self.shape = shape
         self._system = system
         self._catalog = catalog
+        self._placement = placement
         self._touch_seconds = touch_seconds
+        self._pause = pause.total_seconds()
         self._touching: dict[TenantId, asyncio.Task[None]] = {}
+        self._failed: dict[TenantId, float] = {}
         self._left: dict[TenantId, str] = {}
         self._superseded_at = float("-inf")
 
@@ -75,31 +106,47 @@ class Migrator:
         """Tell whether this release is the newest, the only one that changes tenants."""
         return await is_newest(self._system, self.shape)
 
-    async def migrate(self, db: TenantDatabase, *, validators: bool = True) -> list[Difference]:
+    async def require_lead(self) -> None:
+        """Go on only if this release leads; raises `Superseded`."""
+        if not await self.leads():
+            raise Superseded
+
+    async def migrate(self, db: TenantDatabase, *, by_itself: bool = False) -> list[Difference]:
         """Bring a tenant to the shape: collections and indexes first, then its data, one step at a time.
 
         Gives what differed. Safe to repeat after a crash: each data migration is noted when it has
-        ended. Without `validators` the tenant stays marked as behind, so that the fleet's migration finds
-        it. Raises what a migration raises, and the driver's errors.
+        ended. A dedicated tenant's own user may not change validators: done `by_itself` the tenant stays
+        marked as behind, so that the fleet's migration finds it. Raises `Superseded`, `ClusterFull`,
+        `TenantBusy` when it was changed meanwhile, what a migration raises, and the driver's errors.
         """
+        await self.require_lead()
         tenant = db.tenant
-        changed = await schema.bring(db.raw, self.shape.collections, validators=validators)
+        differing = await schema.differences(db.raw, self.shape.collections)
+        tables = schema.tables_missing(differing, self.shape.collections)
+        await self._placement.require_room(tenant.cluster, tables)
+        changed = await schema.bring(db.raw, self.shape.collections, differing, by_itself=by_itself)
         for step in self.shape.migrations[tenant.data_version :]:
             await step.up(db)
             await self._catalog.alter(
-                {"_id": tenant.id, "dataVersion": {"$lt": step.number}},
+                {"_id": tenant.id, "life": tenant.life, "dataVersion": {"$lt": step.number}},
                 {"$set": {"dataVersion": step.number}},
             )
-        if validators:
-            await self._catalog.alter(
-                {"_id": tenant.id},
-                {
-                    "$set": {"schemaFingerprint": self.shape.fingerprint},
-                    "$max": {"dataVersion": self.shape.data_version},
-                },
-            )
+        if not by_itself:
+            await self._stamp(tenant)
         log.info("tenant.migrated", tenant=tenant.id, differed=len(changed))
         return changed
+
+    async def _stamp(self, tenant: Tenant) -> None:
+        known = {"$in": [tenant.schema_fingerprint, self.shape.fingerprint]}
+        stamped = await self._catalog.alter(
+            {"_id": tenant.id, "life": tenant.life, "schemaFingerprint": known},
+            {
+                "$set": {"schemaFingerprint": self.shape.fingerprint},
+                "$max": {"dataVersion": self.shape.data_version},
+            },
+        )
+        if stamped is None:
+            raise TenantBusy
 
     async def touch(self, tenant: Tenant, open_: Callable[[], Awaitable[TenantDatabase]]) -> None:
         """Migrate a tenant that a request found behind, on a handle of its own; many at once do it once.
@@ -107,10 +154,13 @@ class Migrator:
         Does nothing when a later release runs beside this one. Raises `TenantNotReady` when it takes long,
         and after it failed.
         """
+        now = time.monotonic()
         if self._left.get(tenant.id) == tenant.schema_fingerprint:
             return
-        if time.monotonic() - self._superseded_at < _SUPERSEDED_SECONDS:
+        if now - self._superseded_at < _SUPERSEDED_SECONDS:
             return
+        if now - self._failed.get(tenant.id, float("-inf")) < self._pause:
+            raise TenantNotReady
         task = self._touching.get(tenant.id)
         if task is None:
             task = asyncio.create_task(self._touch(tenant, open_))
@@ -123,7 +173,9 @@ class Migrator:
             raise TenantNotReady from None
         except Exception as error:  # noqa: BLE001 - whatever a migration raised
             log.warning("tenant.touch_failed", tenant=tenant.id, error=type(error).__name__)
+            self._failed[tenant.id] = time.monotonic()
             raise TenantNotReady from None
+        self._failed.pop(tenant.id, None)
 
     async def _touch(self, tenant: Tenant, open_: Callable[[], Awaitable[TenantDatabase]]) -> None:
         if not await self.leads():
@@ -131,6 +183,6 @@ class Migrator:
             return
         own_user = tenant.credential is not None
         with await open_() as db:
-            await self.migrate(db, validators=not own_user)
+            await self.migrate(db, by_itself=own_user)
         if own_user:
             self._left[tenant.id] = tenant.schema_fingerprint

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NewType
 
+from bson import ObjectId
+
 from jazzaam.errors import InvalidInput
 from jazzaam.tenancy.errors import TenantNotFound
 
@@ -50,6 +52,7 @@ class Tenant:
     """A row of the catalog.
 
     `data_version` is the number of the last data migration it has had, `limits` what it may use, by name.
+    `life` tells it from an earlier tenant of the same id.
     """
 
     id: TenantId
@@ -61,6 +64,7 @@ class Tenant:
     created_at: datetime
     credential: Credential | None = None
     limits: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
+    life: ObjectId | None = None
 
     @property
     def tier(self) -> Tier:

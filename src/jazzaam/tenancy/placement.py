@@ -14,7 +14,7 @@ from pymongo.errors import ConnectionFailure, ServerSelectionTimeoutError
 
 from jazzaam.logging import get_logger
 from jazzaam.tenancy.clusters import CONNECT_SECONDS, Clusters, plain
-from jazzaam.tenancy.errors import ClusterFull, ClusterSilent
+from jazzaam.tenancy.errors import ClusterAway, ClusterFull, ClusterSilent
 
 log = get_logger(__name__)
 
@@ -67,14 +67,14 @@ class Placement:
     async def choose(self, tables: int, *, for_operator: bool = False) -> str:
         """Name the cluster with the most room; raises `ClusterFull` when none has room for `tables`.
 
-        A cluster that does not answer gets nobody. Raises `ClusterSilent` when none does.
+        A cluster that does not answer gets nobody. Raises `ClusterSilent` or `ClusterAway` when none does.
         """
         rooms: dict[str, float] = {}
-        silent: ClusterSilent | None = None
+        silent: ClusterSilent | ClusterAway | None = None
         for name in self._clusters.names:
             try:
                 budget = await self.budget(name)
-            except ClusterSilent as error:
+            except (ClusterSilent, ClusterAway) as error:
                 silent = error
                 log.warning("placement.cluster_silent", cluster=name)
                 continue
@@ -87,13 +87,23 @@ class Placement:
         self._count(name, tables)
         return name
 
+    async def require_room(self, name: str, tables: int) -> None:
+        """Go on only if a tenant of a cluster may have so many tables more; raises `ClusterFull`."""
+        budget = await self.budget(name)
+        if budget is None or not tables:
+            return
+        if budget.room(for_operator=True) < tables:
+            raise ClusterFull
+        self._count(name, tables)
+
     async def budget(self, name: str) -> TableBudget | None:
-        """Read a cluster's budget; None when it has none. Raises `ClusterSilent`."""
+        """Read a cluster's budget; None when it has none. Raises `ClusterSilent`, `ClusterAway`."""
         known = self._known.get(name)
         if known is not None and time.monotonic() - known[0] < _REMEMBERED_SECONDS:
             return known[1]
         try:
-            status = await self._clusters.client(name).admin.command("serverStatus")
+            with self._clusters.asking(name):
+                status = await self._clusters.client(name).admin.command("serverStatus")
         except (ServerSelectionTimeoutError, ConnectionFailure) as error:
             raise ClusterSilent(
                 f"The MongoDB cluster {name!r} does not answer; waited {CONNECT_SECONDS} s: {plain(error)}"

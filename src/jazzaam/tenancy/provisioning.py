@@ -8,17 +8,24 @@ and `tenancy.care` finishes or undoes it.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from bson import ObjectId
+from pymongo.errors import ServerSelectionTimeoutError
 
 from jazzaam.logging import get_logger
 from jazzaam.tenancy import schema
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.clusters import Clusters
 from jazzaam.tenancy.database import SystemDatabase
-from jazzaam.tenancy.errors import DatabaseExists, TenantBusy, TenantExists
+from jazzaam.tenancy.errors import (
+    ClusterAway,
+    ClusterSilent,
+    DatabaseExists,
+    TenantBusy,
+    TenantExists,
+)
 from jazzaam.tenancy.models import Tenant, TenantId, TenantNaming, TenantStatus
 from jazzaam.tenancy.placement import Placement
 from jazzaam.tenancy.schema import Shape
@@ -29,6 +36,15 @@ log = get_logger(__name__)
 
 BUILD_SECONDS: Final = 60
 """How long building a database may take; what was begun longer ago has crashed."""
+UNDO_LASTS: Final = timedelta(minutes=2)
+"""How long one process may take to undo a tenant before another tries."""
+_NEVER_OPENED: Final = (
+    TenantStatus.provisioning,
+    TenantStatus.ready,
+    TenantStatus.importing,
+    TenantStatus.erasing,
+)
+_UNDONE: Final = TenantStatus.erasing
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +102,47 @@ class Provisioner:
     async def claim(self, at: datetime) -> Claim:
         """Take a tenant that waits, or build one.
 
-        It is the caller's alone, and opens when `activate` is committed. Raises `ClusterFull`,
-        `ClusterSilent`.
+        It is the caller's alone, on a cluster that answers, and opens when `activate` is committed. Raises
+        `ClusterFull`, `ClusterAway`.
         """
         token = ObjectId()
         taken = {"$set": {"status": TenantStatus.claimed, "claim": token, "claimedAt": at}}
-        tenant = await self._catalog.alter(
-            {"status": TenantStatus.ready, "schemaFingerprint": self._shape.fingerprint}, taken
-        )
+        tenant = await self._claim_ready(taken)
         if tenant is None:
-            building = await self._begin(TenantId(self._new_id()), at)
+            try:
+                building = await self._begin(TenantId(self._new_id()), at)
+            except ClusterSilent:
+                raise ClusterAway from None
             await self._build(building)
-            tenant = await self._catalog.alter(
-                {"_id": building.id, "status": TenantStatus.provisioning}, taken
-            )
+            tenant = await self._catalog.alter(_as_begun(building), taken)
             if tenant is None:
                 raise TenantBusy
         self._observe(Step.claimed)
         return Claim(tenant, token)
+
+    async def _claim_ready(self, taken: Mapping[str, Any]) -> Tenant | None:
+        """Take a ready tenant of the present shape whose cluster answers; None when there is none."""
+        for _ in self._clusters.names:
+            tenant = await self._catalog.alter(
+                {
+                    "status": TenantStatus.ready,
+                    "schemaFingerprint": self._shape.fingerprint,
+                    "cluster": {"$nin": self._clusters.silent},
+                },
+                taken,
+            )
+            if tenant is None or await self._answers(tenant.cluster):
+                return tenant
+            await self.unclaim(Claim(tenant, taken["$set"]["claim"]))
+        return None
+
+    async def _answers(self, cluster: str) -> bool:
+        try:
+            with self._clusters.asking(cluster):
+                await self._clusters.client(cluster).admin.command("ping")
+        except (ServerSelectionTimeoutError, ClusterAway):
+            return False
+        return True
 
     async def activate(self, claim: Claim, within: SystemDatabase) -> None:
         """Open a claimed tenant, in the running change that writes whose it is.
@@ -139,7 +178,9 @@ class Provisioner:
         Raises `ClusterFull`, `ClusterSilent`.
         """
         waiting = await self._catalog.tenants(
-            TenantStatus.ready, TenantStatus.provisioning, matching={"spare": True}
+            TenantStatus.ready,
+            TenantStatus.provisioning,
+            matching={"spare": True, "schemaFingerprint": self._shape.fingerprint},
         )
         built = 0
         for _ in range(count - len(waiting)):
@@ -156,18 +197,28 @@ class Provisioner:
             self._observe(Step.made_ready)
         return made is not None
 
-    async def undo(self, tenant: Tenant) -> bool:
-        """Take back a tenant that never opened: its database, then its row. Acts as *operator*.
+    async def undo(self, tenant: Tenant, at: datetime) -> bool:
+        """Take back a tenant that never opened: its keys, its database, then its row. Acts as *operator*.
 
-        False when it has moved on meanwhile. Safe to repeat.
+        One process at a time does it. False when it has moved on meanwhile, or another process is at it.
+        Safe to repeat.
         """
-        if tenant.status is not TenantStatus.erasing:
-            expecting = {"_id": tenant.id, "status": tenant.status}
-            if await self._catalog.alter(expecting, {"$set": {"status": TenantStatus.erasing}}) is None:
-                return False
-        await self._catalog.release_reserved_keys(tenant.id)
-        await self._clusters.client(tenant.cluster, OPERATOR).drop_database(tenant.database)
-        return await self._catalog.remove(tenant.id, only_from=TenantStatus.erasing)
+        held = await self._catalog.alter(
+            {
+                "_id": tenant.id,
+                "life": tenant.life,
+                "status": {"$in": [one for one in _NEVER_OPENED if one in (tenant.status, _UNDONE)]},
+                "closedAt": {"$exists": False},
+                "undoneAt": {"$not": {"$gt": at - UNDO_LASTS}},
+            },
+            {"$set": {"status": _UNDONE, "undoneAt": at}},
+        )
+        if held is None:
+            return False
+        async with asyncio.timeout(UNDO_LASTS.total_seconds() / 2):
+            await self._catalog.release_keys(tenant.id)
+            await self._clusters.client(tenant.cluster, OPERATOR).drop_database(tenant.database)
+            return await self._catalog.remove(held)
 
     async def require_free(self, cluster: str, tenant_id: TenantId) -> None:
         """Raise `DatabaseExists` when a cluster has a database of a new tenant's name: somebody's data."""
@@ -191,6 +242,7 @@ class Provisioner:
             data_version=self._shape.data_version,
             created_at=at,
             limits=self._limits,
+            life=ObjectId(),
         )
         await self._catalog.add_tenant(tenant, {"spare": not for_operator})
         self._observe(Step.row_written)
@@ -203,7 +255,9 @@ class Provisioner:
         self._observe(Step.database_built)
 
     async def _advance(self, tenant: Tenant, status: TenantStatus) -> Tenant | None:
-        return await self._catalog.alter(
-            {"_id": tenant.id, "status": TenantStatus.provisioning},
-            {"$set": {"status": status, "schemaFingerprint": self._shape.fingerprint}},
-        )
+        shape = {"schemaFingerprint": self._shape.fingerprint, "dataVersion": self._shape.data_version}
+        return await self._catalog.alter(_as_begun(tenant), {"$set": {"status": status, **shape}})
+
+
+def _as_begun(tenant: Tenant) -> Mapping[str, Any]:
+    return {"_id": tenant.id, "life": tenant.life, "status": TenantStatus.provisioning}

@@ -138,38 +138,83 @@ async def differences(database: AnyDatabase, collections: Sequence[CollectionSpe
     return result
 
 
+def tables_missing(differing: Sequence[Difference], collections: Sequence[CollectionSpec]) -> int:
+    """Count the tables that bringing a database to the declared shape makes."""
+    indexes = {spec.name: len(spec.indexes) for spec in collections}
+    return sum(
+        2 + indexes[one.collection] if one.kind is DifferenceKind.missing_collection else 1
+        for one in differing
+        if one.kind in (DifferenceKind.missing_collection, DifferenceKind.missing_index)
+    )
+
+
 async def bring(
     database: AnyDatabase,
     collections: Sequence[CollectionSpec],
+    differing: Sequence[Difference] | None = None,
     *,
-    validators: bool = True,
+    by_itself: bool = False,
 ) -> list[Difference]:
     """Make what is missing and change what differs; gives what was to be done. Safe to repeat.
 
-    Without `validators` they are left as they are: a tenant's own user may not change them.
+    `differing` is what `differences` found, if that was asked already. `by_itself` is for a tenant's own
+    user, who may not use `collMod`: validators are left as they are.
     """
-    to_do = [one for one in await differences(database, collections) if one.kind not in NEVER_MENDED]
+    if differing is None:
+        differing = await differences(database, collections)
+    to_do = [one for one in differing if one.kind not in NEVER_MENDED]
     declared = {spec.name: spec for spec in collections}
     for one in to_do:
         spec = declared[one.collection]
         if one.kind is DifferenceKind.missing_collection:
             await _build_one(database, spec)
         elif one.kind is DifferenceKind.other_validator:
-            if validators:
+            if not by_itself:
                 await database.command(
                     "collMod", spec.name, validator=dict(spec.validator or {}), validationLevel=_LEVEL
                 )
         else:
-            await _mend_index(database, spec, one)
+            index = next(index for index in spec.indexes if index.name == one.index)
+            if one.kind is DifferenceKind.missing_index:
+                await _create_indexes(database, spec.name, [index])
+            else:
+                await _change_index(database, spec.name, index, by_itself=by_itself)
     return to_do
 
 
-async def _mend_index(database: AnyDatabase, spec: CollectionSpec, wrong: Difference) -> None:
-    """Make an index, or make it anew: MongoDB changes none in place."""
-    declared = next(index for index in spec.indexes if index.name == wrong.index)
-    if wrong.kind is DifferenceKind.other_index:
-        await database[spec.name].drop_index(wrong.index)
-    await _create_indexes(database, spec.name, [declared])
+async def _change_index(
+    database: AnyDatabase, collection: str, index: IndexSpec, *, by_itself: bool
+) -> None:
+    """Make an index what is declared; when that cannot be done it stays as it was.
+
+    One that only becomes unique is converted where it stands. MongoDB changes no other in place: it is
+    dropped and made anew.
+    """
+    old = (await _indexes_of(database, collection))[index.name]
+    if index.unique and not by_itself and _same_index(index.definition(), {**old, "unique": True}):
+        await _make_unique(database, collection, index)
+        return
+    await database[collection].drop_index(index.name)
+    try:
+        await _create_indexes(database, collection, [index])
+    except OperationFailure:
+        was = {name: value for name, value in old.items() if name not in ("v", "ns")}
+        await database.command("createIndexes", collection, indexes=[was])
+        raise
+
+
+async def _make_unique(database: AnyDatabase, collection: str, index: IndexSpec) -> None:
+    """Refuse new duplicates, then convert; with duplicates there it stays as it was."""
+
+    async def change(**what: bool) -> None:
+        await database.command("collMod", collection, index={"name": index.name, **what})
+
+    await change(prepareUnique=True)
+    try:
+        await change(unique=True)
+    except OperationFailure:
+        await change(prepareUnique=False)
+        raise
 
 
 async def _create_indexes(database: AnyDatabase, collection: str, indexes: Sequence[IndexSpec]) -> None:

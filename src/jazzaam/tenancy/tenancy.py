@@ -23,11 +23,15 @@ _MEETINGS = 3
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[Result]):
-    """What came of one tenant: a result, or the error it ended with."""
+    """What came of one tenant: a result, or the error it ended with.
+
+    One that has moved on since it was listed (erased, suspended) is `skipped`.
+    """
 
     tenant_id: TenantId
     result: Result | None = None
     error: Exception | None = None
+    skipped: bool = False
 
 
 class Tenancy:
@@ -88,8 +92,8 @@ class Tenancy:
     ) -> AsyncGenerator[Outcome[Result]]:
         """Visit tenants, at most `concurrency` at once, and yield as they finish.
 
-        All active ones are visited, unless `tenants` says which; `user` as in `administer`. One that
-        fails yields its error and stops no other.
+        All active ones are visited, unless `tenants` says which; `user` as in `administer`. Each is looked
+        up again when its turn comes. One that fails yields its error and stops no other.
         """
         if tenants is None:
             tenants = await self.catalog.tenants(TenantStatus.active)
@@ -98,7 +102,10 @@ class Tenancy:
 
         async def one(tenant: Tenant) -> Outcome[Result]:
             try:
-                with await self.administer(tenant, user) as db:
+                now = await self.catalog.find(tenant.id)
+                if now is None or (now.life, now.status) != (tenant.life, tenant.status):
+                    return Outcome(tenant.id, skipped=True)
+                with await self.administer(now, user) as db:
                     return Outcome(tenant.id, result=await visit(db))
             except Exception as error:  # noqa: BLE001 - it is that tenant's outcome
                 return Outcome(tenant.id, error=error)

@@ -1,5 +1,6 @@
 """A tenancy for the length of a test: for our tests, and for those of anyone who uses the core."""
 
+import contextlib
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from bson import ObjectId
+from pymongo.errors import ServerSelectionTimeoutError
 
 from jazzaam.encryption import Cipher
 from jazzaam.signing import Keyring
@@ -46,11 +48,13 @@ async def temporary_tenancy(
     clusters: Sequence[Cluster] = (),
     system: Sequence[CollectionSpec] = (),
     bounds: Bounds | None = None,
+    declare: bool = True,
 ) -> AsyncGenerator[Deployment]:
     """Make a tenancy in databases of its own, and drop all of them after the block.
 
     `uri` gives the connection string for each of the cluster's users. Several may run in one MongoDB.
-    With `names`, those of another that runs, it is a second process of that one, and drops nothing.
+    With `names`, those of another that runs, it is a second process of that one, and drops nothing;
+    `declare` as in `Deployment.prepare`.
     """
     mine = names or f"test{secrets.token_hex(4)}"
     all_clusters = Clusters([Cluster("main", uri), *clusters], user=OPERATOR)
@@ -65,7 +69,7 @@ async def temporary_tenancy(
     cipher = Cipher(Keyring(["not a secret: it lives as long as a test"]))
     deployment = deploy(all_clusters, declared, cipher, bounds=bounds)
     async with deployment.running():
-        await deployment.prepare(datetime.now(UTC))
+        await deployment.prepare(datetime.now(UTC), declare=declare)
         try:
             yield deployment
         finally:
@@ -75,9 +79,11 @@ async def temporary_tenancy(
 
 async def _drop(deployment: Deployment, names: str) -> None:
     for tenant in await deployment.tenancy.catalog.tenants():
-        await deployment.credentials.drop_all(tenant)
+        with contextlib.suppress(ServerSelectionTimeoutError):
+            await deployment.credentials.drop_all(tenant)
     for cluster in deployment.clusters.names:
         client = deployment.clusters.client(cluster)
-        for name in await client.list_database_names():
-            if name.startswith(f"{names}_"):
-                await client.drop_database(name)
+        with contextlib.suppress(ServerSelectionTimeoutError):  # one that a test has ended
+            for name in await client.list_database_names():
+                if name.startswith(f"{names}_"):
+                    await client.drop_database(name)
