@@ -36,18 +36,6 @@ def test_so_many_at_once():
     traffic.enter(company)
 
 
-def test_who_is_never_refused_counts_all_the_same():
-    traffic, company = Traffic(**LIMITS), tenant(requestsAtOnce=1)
-    leave = [traffic.admit_anyway(company) for _ in range(3)]
-
-    with pytest.raises(CompanyTooBusy):
-        traffic.enter(company)
-
-    for one in leave:
-        one()
-    traffic.enter(company)
-
-
 async def test_who_is_refused_hears_of_it_after_a_pause():
     traffic, company = Traffic(**LIMITS, pause=timedelta(seconds=0.2)), tenant(requestsAtOnce=1)
     await traffic.admit(company)

@@ -48,7 +48,7 @@ async def open_workspace(request: Request) -> Workspace:
 async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspace, PublicKey]:
     """Open the workspace that a form's access token names, for submitting that form alone.
 
-    A visitor is not refused because the company's members are busy: what they send may be a lead.
+    A visitor is no request of the company's: neither keeps the other out.
     The body is read before anything is checked, so that nothing can end while it is awaited. Raises
     `NoSuchForm` for every token that opens nothing, and for a suspended company's.
     """
@@ -65,7 +65,6 @@ async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspa
     at_end(request, db.release)
     if await tenancy.catalog.key(access_token) != named:
         raise NoSuchForm
-    at_end(request, request.app.state.deployment.traffic.admit_anyway(db.tenant))
     actor = Actor(ActorKind.public_key, named.resource_id)
     member = Member(actor, named.tenant_id, frozenset({Permission.forms_submit}))
     return _workspace(request, db, member, request_body), named

@@ -9,6 +9,7 @@ from jazzaam.clock import Clock
 from jazzaam.control.billing.plans import LIMITS, QUEUED_JOBS
 from jazzaam.control.memberships.models import ActorKind, Member
 from jazzaam.crm.records import (
+    Remembered,
     RequestKey,
     RequestRepeated,
     RequestRepository,
@@ -72,6 +73,7 @@ class Workspace(Publishing[TenantDatabase, Event]):
         self.services = services
         self._request = request
         self._jobs = _Jobs()
+        self._remembered: Remembered | None = None
 
     async def change(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Run `work` as one unit: its writes, its events' history and jobs, or nothing.
@@ -103,27 +105,32 @@ class Workspace(Publishing[TenantDatabase, Event]):
     async def reserving(self, counts: Mapping[str, int]) -> AsyncGenerator[Reservation]:
         """Reserve what a change will use, by the limit's name, before it begins.
 
-        It is given back when the block raises, or when the block says so. Raises `LimitReached`.
+        It is given back when the block raises, or when the block says so; a request that was answered
+        before uses nothing. Raises `LimitReached`.
         """
         async with self.services.limits.reserving(self.db.tenant) as reservation:
-            for name, count in counts.items():
-                await reservation.take(LIMITS[name], count)
+            if await self._known() is None:
+                for name, count in counts.items():
+                    await reservation.take(LIMITS[name], count)
             yield reservation
 
     async def _change_once(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        if self._request is None:
-            return await super().change(work)
-        repository = RequestRepository(self.db)
-        known = await repository.find(self._request)
+        known = await self._known()
         if known is None:
             try:
                 return await super().change(work)
             except RequestRepeated:
                 self._jobs.written = 0
-                known = await repository.find(self._request)
+                known = await self._known()
         assert known is not None  # noqa: S101 - kept for a day, and it was there
         result: Any = known.result
         return result
+
+    async def _known(self) -> Remembered | None:
+        """Find what this request came to, if it was answered before."""
+        if self._request is not None and self._remembered is None:
+            self._remembered = await RequestRepository(self.db).find(self._request)
+        return self._remembered
 
     async def _write_last(self, events: Sequence[Event], result: object) -> None:
         self._reserve_jobs(sum(len(self.services.registry.answering(event)) for event in events))

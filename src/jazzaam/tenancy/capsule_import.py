@@ -40,6 +40,7 @@ from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.database import SystemDatabase
 from jazzaam.tenancy.erasure import Erasure
 from jazzaam.tenancy.errors import TenantExists
+from jazzaam.tenancy.limits import Counter, Limits, count_all
 from jazzaam.tenancy.migration import Migrator
 from jazzaam.tenancy.models import Tenant, TenantId, TenantNaming, TenantStatus
 from jazzaam.tenancy.placement import Placement
@@ -80,7 +81,9 @@ class Importer:
         provisioner: Provisioner,
         erasure: Erasure,
         portable: Sequence[Portable],
-        limits: Mapping[str, int | None],
+        allowed: Mapping[str, int | None],
+        limits: Limits,
+        counters: Mapping[str, Counter],
         new_key: Callable[[], str],
         is_key: Callable[[str], bool],
         observe: Observer = log_step,
@@ -95,7 +98,9 @@ class Importer:
         self._provisioner = provisioner
         self._erasure = erasure
         self._portable = {one.spec.name: one for one in portable}
+        self._allowed = allowed
         self._limits = limits
+        self._counters = counters
         self._new_key = new_key
         self._is_key = is_key
         self._observe = observe
@@ -136,6 +141,8 @@ class Importer:
                 await self._drop_what_nobody_has(tenant)
             raise
         await self._catalog.activate_keys(tenant.id)
+        with await self._tenancy.administer(opened, OPERATOR) as db:
+            await self._limits.counted(opened.id, lambda: count_all(self._counters, db), at())
         return Imported(opened, sum(checked.counts.values()), new_keys)
 
     async def _begin(self, tenant_id: TenantId, checked: Checked, at: datetime) -> Tenant:
@@ -151,7 +158,7 @@ class Importer:
             schema_fingerprint="",
             data_version=checked.data_version,
             created_at=at,
-            limits=self._limits,
+            limits=self._allowed,
             life=ObjectId(),
         )
         await self._catalog.add_tenant(tenant, {"importedAt": at})

@@ -15,7 +15,7 @@ from jazzaam.tenancy.credentials import Credentials
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.erasure import Erasure
 from jazzaam.tenancy.errors import TenantNotFound
-from jazzaam.tenancy.limits import Limits
+from jazzaam.tenancy.limits import Counter, Limits, count_all
 from jazzaam.tenancy.migration import Migrator
 from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus
 from jazzaam.tenancy.provisioning import Provisioner
@@ -30,9 +30,6 @@ COUNTED_EVERY: Final = timedelta(days=1)
 """How often what a tenant uses is counted anew."""
 
 _BROUGHT: Final = "brought to the present shape"
-
-Counter = Callable[[TenantDatabase], Awaitable[int]]
-"""Counts what there is of something in a tenant's database."""
 
 
 class Mended(NamedTuple):
@@ -146,18 +143,18 @@ class Care:
         due = await self._limits.uncounted(at - COUNTED_EVERY, most)
         tenants = await self._catalog.tenants(TenantStatus.active, matching={"_id": {"$in": due}})
 
-        async def count(db: TenantDatabase) -> Mapping[str, int]:
-            return {name: await counter(db) for name, counter in self._counters.items()}
+        async def count(db: TenantDatabase) -> None:
+            await self._limits.counted(db.tenant.id, lambda: count_all(self._counters, db), at)
 
-        counts: dict[TenantId, Mapping[str, int]] = {}
+        counted: set[TenantId] = set()
         async for outcome in self._tenancy.each(count, tenants=tenants):
-            if outcome.result is not None:
-                counts[outcome.tenant_id] = outcome.result
-            elif outcome.error is not None:
+            if outcome.error is not None:
                 log.warning("care.not_counted", tenant=outcome.tenant_id, error=repr(outcome.error))
-        for tenant_id in due:
-            await self._limits.counted(tenant_id, counts.get(tenant_id, {}), at)
-        return len(counts)
+            elif not outcome.skipped:
+                counted.add(outcome.tenant_id)
+        for tenant_id in set(due) - counted:
+            await self._limits.put_off(tenant_id, at)
+        return len(counted)
 
     def _mends(
         self, at: datetime, before: datetime

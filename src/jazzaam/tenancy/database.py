@@ -126,7 +126,7 @@ class BoundCollection:
             [{**document, **self._scope} for document in documents], session=self._handle.session
         )
 
-    async def update_one(self, filter_: Filter, update: Filter, *, upsert: bool = False) -> bool:
+    async def update_one(self, filter_: Filter, update: Update, *, upsert: bool = False) -> bool:
         """Change one document; tells whether there was one, or one was made."""
         result = await self._collection.update_one(
             self._scoped(filter_),
@@ -145,7 +145,13 @@ class BoundCollection:
         return result.matched_count
 
     async def find_one_and_update(
-        self, filter_: Filter, update: Update, fields: Fields, *, sort: Sort | None = None
+        self,
+        filter_: Filter,
+        update: Update,
+        fields: Fields,
+        *,
+        sort: Sort | None = None,
+        upsert: bool = False,
     ) -> Document | None:
         """Change one document and give it as it is now."""
         return await self._collection.find_one_and_update(
@@ -153,6 +159,7 @@ class BoundCollection:
             update,
             projection=fields,
             sort=sort,
+            upsert=upsert,
             return_document=ReturnDocument.AFTER,
             session=self._handle.session,
             comment=self._comment,

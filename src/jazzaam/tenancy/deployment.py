@@ -12,7 +12,7 @@ from jazzaam.logging import get_logger
 from jazzaam.tenancy import schema
 from jazzaam.tenancy.capsule import Portable
 from jazzaam.tenancy.capsule_import import Importer
-from jazzaam.tenancy.care import Care, Counter
+from jazzaam.tenancy.care import Care
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.client_pool import DEFAULT_POLICY, ClientPool, PoolPolicy
 from jazzaam.tenancy.clusters import Clusters, require_fit
@@ -22,10 +22,11 @@ from jazzaam.tenancy.database import SystemDatabase
 from jazzaam.tenancy.erasure import Erasure, Remover
 from jazzaam.tenancy.errors import ClusterSilent, DeploymentUnfit
 from jazzaam.tenancy.freshness import Freshness
-from jazzaam.tenancy.limits import LimitKind, Limits, LimitSpec
+from jazzaam.tenancy.limits import Counter, LimitKind, Limits, LimitSpec
 from jazzaam.tenancy.migration import Migrator, is_registered, register_release
 from jazzaam.tenancy.models import TenantId, TenantNaming
 from jazzaam.tenancy.placement import Placement
+from jazzaam.tenancy.places import Places
 from jazzaam.tenancy.provisioning import Provisioner
 from jazzaam.tenancy.report import reporting
 from jazzaam.tenancy.schema import Shape
@@ -94,6 +95,7 @@ class Deployment:
     erasure: Erasure
     importer: Importer
     limits: Limits
+    places: Places
     traffic: Traffic
     care: Care
 
@@ -186,6 +188,7 @@ def deploy(
         fence=bounds.erase_fence,
         observe=observe,
     )
+    limits = Limits(system, lambda: datetime.now(UTC))
     importer = Importer(
         system=system,
         naming=naming,
@@ -197,12 +200,13 @@ def deploy(
         provisioner=provisioner,
         erasure=erasure,
         portable=declared.portable,
-        limits=declared.limits,
+        allowed=declared.limits,
+        limits=limits,
+        counters=declared.counters,
         new_key=declared.new_key,
         is_key=declared.is_key,
         observe=observe,
     )
-    limits = Limits(system, lambda: datetime.now(UTC))
     traffic = Traffic(
         rate=declared.request_rate, at_once=declared.requests_at_once, pause=bounds.refusal_pause
     )
@@ -230,6 +234,7 @@ def deploy(
         erasure=erasure,
         importer=importer,
         limits=limits,
+        places=Places(system, lambda: datetime.now(UTC)),
         traffic=traffic,
         care=care,
     )

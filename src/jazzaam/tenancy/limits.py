@@ -1,4 +1,4 @@
-"""What a tenant may use: how much, and how many at once. `tenancy.traffic` bounds its requests.
+"""What a tenant may use. `tenancy.traffic` bounds its requests, `tenancy.places` what runs at once.
 
 Nothing that many requests share is written in their transactions. A process reserves a block of units with
 one atomic update that has the limit in its filter, and spends it in memory; what is left goes back. Near a
@@ -6,23 +6,22 @@ limit the blocks are single units, so it is met exactly but for what other proce
 """
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from jazzaam.errors import JazzaamError
 from jazzaam.logging import get_logger
-from jazzaam.tasks import end_tasks
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
-from jazzaam.tenancy.database import Document, SystemDatabase
+from jazzaam.tenancy.database import Document, SystemDatabase, TenantDatabase
 from jazzaam.tenancy.models import Tenant, TenantId
 
 log = get_logger(__name__)
@@ -32,12 +31,14 @@ USAGES: Final = CollectionSpec(
     indexes=(IndexSpec("whose numbers are to be counted again", (("countedAt", 1),)),),
     tenant_key="_id",
 )
-"""{_id: tenant, countedAt, <limit>[@<day or month>]: reserved, held: {<limit>: [{id, until}]}}."""
+"""{_id: tenant, countedAt, epoch, <limit>[@<day or month>]: reserved, held: {<limit>: [{id, until}]}}.
+
+`epoch` counts how often the numbers were put right.
+"""
 
 _REMEMBERED: Final = 20_000
 _BLOCKS_IN_A_LIMIT: Final = 20
 _REFUSED_SECONDS: Final = 1.0
-_HELD_FOR: Final = timedelta(minutes=1)
 
 
 class LimitKind(StrEnum):
@@ -78,21 +79,54 @@ class LimitReached(JazzaamError):
         self.members = {"limit": spec.name, "allowed": str(allowed)}
 
 
+Counter = Callable[[TenantDatabase], Awaitable[int]]
+"""Counts what there is of something in a tenant's database."""
+
+
+async def count_all(counters: Mapping[str, Counter], db: TenantDatabase) -> Mapping[str, int]:
+    """Count what there is of everything that is counted, by the limit's name."""
+    return {name: await counter(db) for name, counter in counters.items()}
+
+
 def allowed_to(tenant: Tenant, spec: LimitSpec) -> int | None:
     """Give how much of something a tenant may use; None is no limit."""
     return tenant.limits.get(spec.name, spec.default)
 
 
 class _Block:
-    """Units that this process has reserved and not spent."""
+    """Units that this process has reserved and not spent.
 
-    __slots__ = ("left", "lock", "refused_until", "size")
+    They count in one `epoch` of the row: when its numbers are put right, they are void.
+    """
+
+    __slots__ = ("epoch", "left", "lock", "refused", "refused_until", "size")
 
     def __init__(self) -> None:
         self.left = 0
         self.size = 1
+        self.epoch: int | None = None
+        self.refused = 0
         self.refused_until = 0.0
         self.lock = asyncio.Lock()
+
+    def add(self, count: int, epoch: int) -> None:
+        """Add units that were reserved in an epoch."""
+        if self.epoch is not None and self.epoch != epoch:
+            self.left = 0
+        self.epoch = epoch
+        self.left += count
+
+    def forget(self) -> None:
+        """Hold nothing: what was reserved is void."""
+        self.left, self.epoch = 0, None
+
+    def refuses(self, count: int) -> bool:
+        """Tell whether so much was refused a moment ago."""
+        return count >= self.refused and time.monotonic() < self.refused_until
+
+    def refuse(self, count: int) -> None:
+        """Remember that so much was refused."""
+        self.refused, self.refused_until = count, time.monotonic() + _REFUSED_SECONDS
 
 
 class Reservation:
@@ -101,17 +135,19 @@ class Reservation:
     def __init__(self, limits: "Limits", tenant: Tenant) -> None:
         self._limits = limits
         self._tenant = tenant
-        self._taken: list[tuple[LimitSpec, int]] = []
+        self._taken: list[tuple[LimitSpec, int, str | None]] = []
 
     async def take(self, spec: LimitSpec, count: int) -> None:
         """Reserve more; raises `LimitReached`."""
-        await self._limits.reserve(self._tenant, spec, count)
-        self._taken.append((spec, count))
+        field = await self._limits.reserve(self._tenant, spec, count)
+        self._taken.append((spec, count, field))
 
     def give_back(self) -> None:
         """Say that none of it was used; safe to repeat."""
         while self._taken:
-            self._limits.give_back(self._tenant, *self._taken.pop())
+            spec, count, field = self._taken.pop()
+            if field is not None:
+                self._limits.give_back(self._tenant, spec, count, field)
 
 
 class Limits:
@@ -124,7 +160,7 @@ class Limits:
         self._returning: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def reserving(self, tenant: Tenant) -> AsyncGenerator["Reservation"]:
+    async def reserving(self, tenant: Tenant) -> AsyncGenerator[Reservation]:
         """Reserve units for a block of work, which gives all of them back when it raises."""
         reservation = Reservation(self, tenant)
         try:
@@ -135,84 +171,83 @@ class Limits:
 
     async def reserve(
         self, tenant: Tenant, spec: LimitSpec, count: int = 1, *, anyway: bool = False
-    ) -> None:
-        """Reserve units before the work that uses them.
+    ) -> str | None:
+        """Reserve units before the work that uses them; gives where they count, None where nothing does.
 
         Raises `LimitReached`, unless it is to be done `anyway`: then it only counts.
         """
         allowed = allowed_to(tenant, spec)
         if allowed is None:
-            return
-        block = self._block(tenant, spec)
-        if block.left < count:
+            return None
+        field = self._field(spec)
+        block = self._block(tenant.id, field)
+        while block.left < count:
             async with block.lock:
                 if block.left < count:
-                    await self._refill(tenant, spec, block, count, allowed, anyway=anyway)
+                    refill = self._refill(tenant.id, field, spec, block, count, allowed, anyway=anyway)
+                    await asyncio.shield(refill)  # what it reserves is ours, also when nobody waits for it
         block.left -= count
+        return field
 
     def reserve_at_hand(self, tenant: Tenant, spec: LimitSpec, count: int) -> bool:
         """Reserve units if this process has them at hand: never waits, tells whether it had."""
         if allowed_to(tenant, spec) is None:
             return True
-        block = self._block(tenant, spec)
+        block = self._block(tenant.id, self._field(spec))
         if block.left < count:
             return False
         block.left -= count
         return True
 
-    def give_back(self, tenant: Tenant, spec: LimitSpec, count: int = 1) -> None:
-        """Take back units that were not used, or whose use has ended."""
-        if allowed_to(tenant, spec) is not None:
-            block = self._block(tenant, spec)
-            block.left += count
-            block.refused_until = 0.0
-            if block.left > 2 * block.size and self._returning is None:
-                self._returning = asyncio.create_task(self._return_what_nobody_used())
-                self._returning.add_done_callback(self._returned)
+    def give_back(self, tenant: Tenant, spec: LimitSpec, count: int = 1, field: str | None = None) -> None:
+        """Take back units that were not used, or whose use has ended; `field` as `reserve` gave it."""
+        if allowed_to(tenant, spec) is None:
+            return
+        block = self._block(tenant.id, field or self._field(spec))
+        block.left += count
+        block.refused_until = 0.0
+        if block.left > 2 * block.size and self._returning is None:
+            self._returning = asyncio.create_task(self._return_what_nobody_used())
+            self._returning.add_done_callback(self._returned)
 
     async def used(self, tenant_id: TenantId) -> Document:
         """Read what is reserved, by the limit's name; what this process has left is not counted."""
-        others = {"_id": 0, "held": 0, "countedAt": 0}
-        row = await self._system()[USAGES].find_one({"_id": tenant_id}, others)
-        found = dict(row or {})
+        found = await self._row(tenant_id)
+        found.pop("epoch", None)
         for (owner, field), block in self._blocks.items():
             if owner == tenant_id and field in found:
                 found[field] -= block.left
         return found
 
-    @asynccontextmanager
-    async def held(self, tenant: Tenant, spec: LimitSpec) -> AsyncGenerator[None]:
-        """Be one of so many at once, over all processes, for a block of work; raises `LimitReached`.
+    async def counted(
+        self,
+        tenant_id: TenantId,
+        count: Callable[[], Awaitable[Mapping[str, int]]],
+        at: datetime,
+    ) -> None:
+        """Put right what is reserved, by what `count` counts; windows that are over go.
 
-        The place of a process that ended without a word is free again after a minute.
+        What is reserved while it counts still counts; what processes had reserved before and not spent is
+        void. Does nothing when another process did the same meanwhile.
         """
-        allowed = allowed_to(tenant, spec)
-        if allowed is None:
-            yield
-            return
-        me = await self._take_place(tenant.id, spec, allowed)
-        keeping = asyncio.create_task(self._keep_place(tenant.id, spec, me))
-        try:
-            yield
-        finally:
-            await end_tasks([keeping])
+        before = await self._row(tenant_id)
+        counts = await count()
+        over = [name for name in before if "@" in name and name.partition("@")[2] < f"{at:%Y-%m}"]
+        wrong = {name: number - before.get(name, 0) for name, number in counts.items()}
+        epoch = before.get("epoch", 0)
+        with contextlib.suppress(DuplicateKeyError):
             await self._system()[USAGES].update_one(
-                {"_id": tenant.id}, {"$pull": {f"held.{spec.name}": {"id": me}}}
+                {"_id": tenant_id, "epoch": _same(epoch)},
+                {
+                    "$inc": {**wrong, "epoch": 1},
+                    "$set": {"countedAt": at},
+                    **({"$unset": dict.fromkeys(over, "")} if over else {}),
+                },
+                upsert=not before,
             )
-
-    async def counted(self, tenant_id: TenantId, counts: Mapping[str, int], at: datetime) -> None:
-        """Put right what is reserved, by what was counted; windows that are over go."""
-        row = await self._system()[USAGES].find_one({"_id": tenant_id}, {"held": 0}) or {}
-        over = [name for name in row if "@" in name and name.partition("@")[2] < f"{at:%Y-%m}"]
-        ours = {
-            name: count + (block.left if (block := self._blocks.get((tenant_id, name))) else 0)
-            for name, count in counts.items()
-        }
-        await self._system()[USAGES].update_one(
-            {"_id": tenant_id},
-            {"$set": {**ours, "countedAt": at}, **({"$unset": dict.fromkeys(over, "")} if over else {})},
-            upsert=True,
-        )
+            for (owner, _), block in self._blocks.items():
+                if owner == tenant_id:
+                    block.forget()
 
     async def uncounted(self, before: datetime, limit: int) -> list[TenantId]:
         """List tenants that use something and were not counted since a time."""
@@ -223,19 +258,23 @@ class Limits:
         )
         return [row["_id"] async for row in rows]
 
+    async def put_off(self, tenant_id: TenantId, at: datetime) -> None:
+        """Say that a tenant could not be counted: it is due again after a day."""
+        await self._system()[USAGES].update_one({"_id": tenant_id}, {"$set": {"countedAt": at}})
+
     async def give_all_back(self) -> None:
         """Give back every unit that is left: the process ends."""
         if self._returning is not None:
             await self._returning
         while self._blocks:
             (tenant_id, field), block = self._blocks.popitem()
-            await self._return(tenant_id, field, block.left)
+            await self._return(tenant_id, field, block, block.left)
 
     def _returned(self, _task: "asyncio.Task[None]") -> None:
         self._returning = None
 
-    def _block(self, tenant: Tenant, spec: LimitSpec) -> _Block:
-        key = (tenant.id, self._field(spec))
+    def _block(self, tenant_id: TenantId, field: str) -> _Block:
+        key = (tenant_id, field)
         block = self._blocks.get(key)
         if block is None:
             block = self._blocks[key] = _Block()
@@ -251,75 +290,76 @@ class Limits:
         return spec.name
 
     async def _refill(
-        self, tenant: Tenant, spec: LimitSpec, block: _Block, count: int, allowed: int, *, anyway: bool
+        self,
+        tenant_id: TenantId,
+        field: str,
+        spec: LimitSpec,
+        block: _Block,
+        count: int,
+        allowed: int,
+        *,
+        anyway: bool,
     ) -> None:
-        if time.monotonic() < block.refused_until and not anyway:
+        if block.refuses(count) and not anyway:
             raise LimitReached(spec, allowed)
         block.size = max(1, min(spec.block, allowed // _BLOCKS_IN_A_LIMIT))
         missing = count - block.left
         for want in dict.fromkeys((max(missing, block.size), missing)):
-            if want <= allowed and await self._take(tenant.id, self._field(spec), want, allowed):
-                block.left += want
+            if want <= allowed and await self._take(tenant_id, field, block, want, allowed):
                 return
-        if anyway:
-            await self._add(tenant.id, self._field(spec), missing)
-            block.left += missing
-            return
-        block.refused_until = time.monotonic() + _REFUSED_SECONDS
-        raise LimitReached(spec, allowed)
+        if not anyway:
+            block.refuse(count)
+            raise LimitReached(spec, allowed)
+        await self._take(tenant_id, field, block, missing, None)
 
-    async def _take(self, tenant_id: TenantId, field: str, want: int, allowed: int) -> bool:
-        """Reserve `want` more where no more than `allowed` result."""
-        room = {"_id": tenant_id, field: {"$not": {"$gt": allowed - want}}}
+    async def _take(
+        self, tenant_id: TenantId, field: str, block: _Block, want: int, allowed: int | None
+    ) -> bool:
+        """Reserve `want` more where no more than `allowed` result; tells whether it could."""
+        room = {} if allowed is None else {field: {"$not": {"$gt": allowed - want}}}
+        rows, taken = self._system()[USAGES], {"$inc": {field: want}}
         try:
-            return await self._system()[USAGES].update_one(room, {"$inc": {field: want}}, upsert=True)
-        except DuplicateKeyError:  # the row is there, and has no such room
+            row = await rows.find_one_and_update(
+                {"_id": tenant_id, **room}, taken, {"epoch": 1}, upsert=True
+            )
+        except DuplicateKeyError:  # the row is there: it has no such room, or came at this moment
+            row = await rows.find_one_and_update({"_id": tenant_id, **room}, taken, {"epoch": 1})
+        if row is None:
             return False
+        block.add(want, row.get("epoch", 0))
+        return True
 
     async def _return_what_nobody_used(self) -> None:
         """Give back what came back beyond a block, and what was not touched for longest."""
         for (tenant_id, field), block in tuple(self._blocks.items()):
             if block.left > 2 * block.size:
                 surplus, block.left = block.left - block.size, block.size
-                await self._return(tenant_id, field, surplus)
+                await self._return(tenant_id, field, block, surplus)
         while len(self._blocks) > _REMEMBERED:
             (tenant_id, field), block = self._blocks.popitem(last=False)
-            await self._return(tenant_id, field, block.left)
+            await self._return(tenant_id, field, block, block.left)
 
-    async def _return(self, tenant_id: TenantId, field: str, count: int) -> None:
+    async def _return(self, tenant_id: TenantId, field: str, block: _Block, count: int) -> None:
+        """Give units back in their epoch; never below nothing, since some were used before they counted."""
         if not count:
             return
+        whose: Document = {"_id": tenant_id}
+        if block.epoch is not None:
+            whose["epoch"] = _same(block.epoch)
+        fewer = {"$max": [0, {"$subtract": [{"$ifNull": [f"${field}", 0]}, count]}]}
         try:
-            await self._add(tenant_id, field, -count)
+            there = await self._system()[USAGES].update_one(whose, [{"$set": {field: fewer}}])
         except PyMongoError as error:  # the nightly count puts it right
             log.warning("limits.not_given_back", tenant=tenant_id, error=type(error).__name__)
+            return
+        if not there:  # the numbers were put right meanwhile: what is left of that epoch is void
+            block.forget()
 
-    async def _add(self, tenant_id: TenantId, field: str, count: int) -> None:
-        await self._system()[USAGES].update_one(
-            {"_id": tenant_id}, {"$inc": {field: count}}, upsert=count > 0
-        )
+    async def _row(self, tenant_id: TenantId) -> Document:
+        others = {"_id": 0, "held": 0, "countedAt": 0}
+        return dict(await self._system()[USAGES].find_one({"_id": tenant_id}, others) or {})
 
-    async def _take_place(self, tenant_id: TenantId, spec: LimitSpec, allowed: int) -> ObjectId:
-        rows, now, me = self._system()[USAGES], self._clock(), ObjectId()
-        place = f"held.{spec.name}"
-        await rows.update_one({"_id": tenant_id}, {"$pull": {place: {"until": {"$lte": now}}}})
-        try:
-            taken = allowed > 0 and await rows.update_one(
-                {"_id": tenant_id, f"{place}.{allowed - 1}": {"$exists": False}},
-                {"$push": {place: {"id": me, "until": now + _HELD_FOR}}},
-                upsert=True,
-            )
-        except DuplicateKeyError:
-            taken = False
-        if not taken:
-            raise LimitReached(spec, allowed)
-        return me
 
-    async def _keep_place(self, tenant_id: TenantId, spec: LimitSpec, me: ObjectId) -> None:
-        place = f"held.{spec.name}"
-        while True:
-            await asyncio.sleep(_HELD_FOR.total_seconds() / 3)
-            await self._system()[USAGES].update_one(
-                {"_id": tenant_id, f"{place}.id": me},
-                {"$set": {f"{place}.$.until": self._clock() + _HELD_FOR}},
-            )
+def _same(epoch: int) -> Document:
+    """Match a row's epoch; one whose numbers were never put right has none."""
+    return {"$in": [epoch, None] if epoch == 0 else [epoch]}

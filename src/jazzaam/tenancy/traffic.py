@@ -1,6 +1,7 @@
 """A tenant's requests: how many a second, and how many at once. Each process counts for itself."""
 
 import asyncio
+import math
 import random
 import time
 from collections import OrderedDict
@@ -68,10 +69,6 @@ class Traffic:
             await asyncio.sleep(self._pause * random.uniform(0.5, 1.5))  # noqa: S311 - or they come back together
             raise
 
-    def admit_anyway(self, tenant: Tenant) -> Callable[[], None]:
-        """Count a request that is never refused; gives what is to be called when it is over."""
-        return _begin(self._count_of(tenant))
-
     def enter(self, tenant: Tenant) -> Callable[[], None]:
         """Let a request of a tenant in; gives what is to be called when it is over.
 
@@ -95,8 +92,7 @@ class Traffic:
     def _count_of(self, tenant: Tenant) -> _Count:
         count = self._counts.get(tenant.id)
         if count is None:
-            full = (allowed_to(tenant, self._rate) or 0) * _BURST_SECONDS
-            count = self._counts[tenant.id] = _Count(full, self._now())
+            count = self._counts[tenant.id] = _Count(math.inf, self._now())
             if len(self._counts) > self._size:
                 self._forget_somebody_quiet()
         else:

@@ -93,6 +93,19 @@ async def test_what_fails_or_is_repeated_uses_nothing(client, acme, allow):
     assert await acme.db[LEADS].count({}) == 1
 
 
+async def test_a_repeated_request_at_the_limit_gets_its_answer(client, acme, allow):
+    await allow(acme, leads=1, forms=1)
+    first = await create(client, acme, **{"Idempotency-Key": "one"})
+    again = await create(client, acme, **{"Idempotency-Key": "one"})
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json()["id"] == again.json()["id"]
+    headers = {**acme.headers, "Idempotency-Key": "form"}
+    forms = [await client.post("/api/v1/forms/platforms/meta", headers=headers) for _ in range(2)]
+
+    assert [form.status_code for form in forms] == [201, 201]
+    assert (await create(client, acme)).status_code == 402
+
+
 async def test_a_form_over_the_limit_is_refused_and_leaves_no_key(client, acme, allow, application):
     await allow(acme, forms=1)
     assert (await client.post("/api/v1/forms/platforms/meta", headers=acme.headers)).status_code == 201
@@ -171,16 +184,18 @@ async def test_too_many_at_once_are_a_429_and_others_are_not_touched(client, acm
     assert {answer.status_code for answer in others} == {200}
 
 
-async def test_a_visitor_is_not_refused_for_the_companys_own_requests(client, acme, allow):
+async def test_visitors_and_members_do_not_keep_each_other_out(client, acme, allow):
     form = (await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)).json()
     await allow(acme, requestsPerSecond=1, requestsAtOnce=1)
     address = f"/api/v1/public/forms/{form['accessToken']}/submissions"
 
-    answers = await asyncio.gather(
-        *(client.post(address, json={"linkedinUrl": PROFILE.format(number)}) for number in range(20))
+    *answers, member = await asyncio.gather(
+        *(client.post(address, json={"linkedinUrl": PROFILE.format(number)}) for number in range(20)),
+        client.get("/api/v1/leads", headers=acme.headers),
     )
 
     assert {answer.status_code for answer in answers} == {201}
+    assert member.status_code == 200
 
 
 async def test_a_hundred_at_once_do_not_collide(client, acme, allow, commands):

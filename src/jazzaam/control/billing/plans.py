@@ -21,7 +21,7 @@ _TABLE: Final[Mapping[str, tuple[LimitKind, str, int, tuple[int | None, ...]]]] 
     "requestsPerSecond": (LimitKind.rate, "requests", 1, (50, 100, 200, 500)),
     "requestsAtOnce": (LimitKind.held, "requests", 1, (20, 40, 80, 200)),
     "leads": (LimitKind.stock, "leads", 200, (1_000, 25_000, 100_000, 1_000_000)),
-    "storedBytes": (LimitKind.stock, "bytes", 1, (500_000_000, 5_000_000_000, 20_000_000_000, None)),
+    "storedBytes": (LimitKind.stock, "bytes", 200_000, (500_000_000, 5_000_000_000, 20_000_000_000, None)),
     "forms": (LimitKind.stock, "forms", 1, (10, 50, 200, 1_000)),
     "members": (LimitKind.stock, "members", 1, (None, 1, None, 3)),
     "importsAtOnce": (LimitKind.held, "imports", 1, (1, 2, 4, 8)),

@@ -10,9 +10,8 @@ from jazzaam.crm.leads.models import LEADS
 from jazzaam.crm.usage.schemas import LimitUsage
 from jazzaam.crm.workspace import Workspace
 from jazzaam.jobs import outbox
-from jazzaam.tenancy.care import Counter
 from jazzaam.tenancy.database import TenantDatabase
-from jazzaam.tenancy.limits import LimitKind, LimitSpec, allowed_to
+from jazzaam.tenancy.limits import Counter, LimitKind, LimitSpec, allowed_to, count_all
 
 
 async def _leads(db: TenantDatabase) -> int:
@@ -41,7 +40,7 @@ async def usage(workspace: Workspace) -> list[LimitUsage]:
     workspace.member.require(Permission.company_read)
     tenant = workspace.db.tenant
     reserved = await workspace.services.limits.used(tenant.id)
-    counted = {name: await counter(workspace.db) for name, counter in COUNTERS.items()}
+    counted = await count_all(COUNTERS, workspace.db)
     return [
         LimitUsage(
             name=spec.name,
