@@ -8,11 +8,12 @@ import stat
 import struct
 import subprocess
 import sys
+from functools import partial
 
 import bson
 import pytest
 import zstandard
-from bson import ObjectId
+from bson import DatetimeMS, ObjectId
 from pymongo import AsyncMongoClient, MongoClient
 from tests.conftest import forget_tenants
 
@@ -26,14 +27,16 @@ from jazzaam.errors import InvalidInput
 from jazzaam.features import SHAPE
 from jazzaam.signing import Keyring
 from jazzaam.tenancy import schema
+from jazzaam.tenancy.capsule import _publish
 from jazzaam.tenancy.capsule_check import check
 from jazzaam.tenancy.capsule_format import MAGIC, CapsuleRefused, Kind, Writer, end_after
-from jazzaam.tenancy.errors import DatabaseExists, TenantExists
-from jazzaam.tenancy.models import TenantStatus
+from jazzaam.tenancy.errors import DatabaseExists, TenantExists, TenantNotReady
+from jazzaam.tenancy.models import TenantId, TenantStatus
 from jazzaam.tenancy.steps import Step
 from jazzaam.tenancy.users import OPERATOR
 
 LEADS_EACH = 2500
+LEAD = {"platform": "other", "status": "new", "createdAt": ObjectId().generation_time}
 
 
 @pytest.fixture
@@ -115,10 +118,8 @@ class TestThereAndBack:
         restored, said = await load(path, as_id=new_id)
 
         assert restored == new_id
-        assert (
-            said[0]
-            == f"{new_id}: {sum(check(path, SHAPE, operator.keyring).counts.values())} documents imported."
-        )
+        checked = check(path, SHAPE, ["companies"], operator.keyring)
+        assert said[0] == f"{new_id}: {sum(checked.counts.values())} documents imported."
         ours = await contents(root, f"jazzaam_company_{full.id}")
         theirs = await contents(root, f"jazzaam_company_{new_id}")
         assert theirs == ours
@@ -137,6 +138,20 @@ class TestThereAndBack:
         assert b"Lead 17" in whole
         for secret in (account["password"].encode(), full.email.encode()):
             assert secret not in whole
+
+    async def test_what_is_not_whole_is_not_exported(self, operator, application, tmp_path):
+        now = application.control.clock.now()
+        half = await operator.deployment.provisioner._begin(TenantId(str(ObjectId())), now)
+        with pytest.raises(TenantNotReady):
+            await capsules.export_tenant(operator, half.id, tmp_path / "half", [].append)
+        assert list(tmp_path.iterdir()) == []
+
+    async def test_a_file_that_came_meanwhile_is_not_written_over(self, tmp_path):
+        (tmp_path / "draft").write_text("ours")
+        (tmp_path / "there").write_text("theirs")
+        with pytest.raises(FileExistsError):
+            _publish(tmp_path / "draft", tmp_path / "there")
+        assert (tmp_path / "there").read_text() == "theirs"
 
     async def test_a_file_that_is_there_is_not_written_over(self, full, operator, tmp_path):
         path = tmp_path / "acme.capsule"
@@ -212,7 +227,7 @@ async def test_a_capsule_of_a_company_at_work_is_of_one_time(full, operator, loa
     stop.set()
     await asyncio.gather(*writers)
 
-    checked = check(path, SHAPE, operator.keyring)
+    checked = check(path, SHAPE, ["companies"], operator.keyring)
     new_id, _ = await load(path, as_id=str(ObjectId()))
     restored = root[f"jazzaam_company_{new_id}"]["leads"]
     total = await (await restored.aggregate([{"$group": {"_id": None, "n": {"$sum": "$units"}}}])).to_list()
@@ -293,6 +308,69 @@ class TestHostile:
         long = tmp_path / "long"
         long.write_bytes(ended(MAGIC + zstandard.compress(b"H" + struct.pack("<I", 2**32 - 1))))
         assert await refused(long) == "The capsule is larger than is accepted."
+
+    async def test_records_that_cost_nothing_to_write_and_much_to_read(self, refused, tmp_path):
+        """Thousands of times their size; each is refused where it begins, not after all was read."""
+        row = bson.encode({"collection": "companies", "row": {}})
+        wide = bson.encode({"format": 1, **{str(number): {} for number in range(200_000)}})
+        header = record(Kind.header, bson.encode({"format": 1, "dataVersion": 0}))
+        names = b"".join(record(Kind.collection, bson.encode({"name": f"c{n}"})) for n in range(1000))
+        for name, records in {
+            "empty": header + record(Kind.shape, b"") * 1_000_000,
+            "rows": header + record(Kind.row, row) * 100_000,
+            "wide": record(Kind.header, wide),
+            "names": header + names,
+            "twice": header + record(Kind.collection, bson.encode({"name": "leads"})) * 2,
+        }.items():
+            path = tmp_path / name
+            path.write_bytes(ended(MAGIC + zstandard.compress(records)))
+            assert await refused(path)
+
+    @pytest.mark.parametrize("number", [-1, 1.0, 1.9, True, "0", None, float("inf"), -1e300])
+    async def test_numbers_that_are_none(self, number, refused, tmp_path, operator):
+        for field in ("format", "dataVersion"):
+            forged = forge(tmp_path / field, operator.keyring, header={field: number})
+            assert "damaged" in await refused(forged)
+        forged = forge(
+            tmp_path / "count", operator.keyring, collections={"leads": []}, counts={"leads": number}
+        )
+        assert "damaged" in await refused(forged)
+
+    @pytest.mark.parametrize("mac", [-1, 2**62, b"short", [300], None])
+    async def test_a_signature_that_is_none(self, mac, refused, tmp_path, operator):
+        forged = forge(tmp_path / "forged", operator.keyring, signature={"keyId": "x", "mac": mac})
+        assert "signature cannot be read" in await refused(forged)
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"platform": "other", "status": "new"},
+            {"_id": 1, **LEAD, "createdAt": DatetimeMS(2**62)},
+            {"_id": 1, **LEAD, "createdAt": [1, 2], "leadScore": [1, 2]},
+            {"_id": [1, 2], **LEAD},
+        ],
+    )
+    async def test_documents_of_strangers_that_cannot_be(self, document, refused, tmp_path):
+        stranger = Keyring(["another installation's secret key."])
+        foreign = forge(tmp_path / "foreign", stranger, collections={"leads": [document]})
+        said = await refused(foreign, accept_foreign=sha256_of(foreign))
+        assert "fit" in said or "cannot be read" in said
+
+    async def test_an_id_that_is_somebodys_account(self, refused, tmp_path, make_company, client):
+        person = await make_company("Person", "user")
+        stranger = Keyring(["another installation's secret key."])
+        foreign = forge(tmp_path / "foreign", stranger, header={"tenant": person.id})
+        said = await refused(foreign, as_id=None, accept_foreign=sha256_of(foreign))
+        assert "Somebody's account" in said
+        assert (await client.get("/api/v1/me", headers=person.headers)).status_code == 200
+
+    async def test_a_row_that_is_too_large_is_cut(self, load, tmp_path, root):
+        stranger = Keyring(["another installation's secret key."])
+        row = {"companySubServices": ["x" * 90_000] * 10, "settings": {"currency": "y" * 90_000}}
+        foreign = forge(tmp_path / "foreign", stranger, rows=[{"collection": "companies", "row": row}])
+        new_id, _ = await load(foreign, as_id=str(ObjectId()), accept_foreign=sha256_of(foreign))
+        company = await root["jazzaam_system"]["companies"].find_one({"_id": ObjectId(new_id)})
+        assert len(bson.encode(company)) < 100_000
 
     async def test_a_later_release(self, refused, tmp_path, operator):
         for field in ("format", "dataVersion"):
@@ -463,7 +541,11 @@ def ended(some):
     return some + end_after(len(some))
 
 
-def forge(path, keyring, *, header=None, collections=None, rows=()):
+def record(kind, payload):
+    return struct.pack("<cI", kind.value, len(payload)) + payload
+
+
+def forge(path, keyring, *, header=None, collections=None, rows=(), counts=None, signature=None):
     """Write a capsule as somebody else would, with a manifest that fits."""
     usual = {"format": 1, "tenant": "a" * 24, "schemaFingerprint": "x", "dataVersion": 0}
     with path.open("wb") as file:
@@ -471,13 +553,24 @@ def forge(path, keyring, *, header=None, collections=None, rows=()):
         writer.write_document(Kind.header, {**usual, **(header or {})})
         for name, documents in (collections or {}).items():
             writer.write_document(Kind.collection, {"name": name})
-            writer.write(Kind.documents, b"".join(bson.encode(one) for one in documents))
+            if documents:
+                writer.write(Kind.documents, b"".join(bson.encode(one) for one in documents))
         for row in rows:
             writer.write_document(Kind.row, row)
         written = writer.tally.collections
-        said = {name: one.as_document(len((collections or {})[name])) for name, one in written.items()}
+        counts = counts or {name: len(documents) for name, documents in (collections or {}).items()}
+        said = {name: one.as_document(counts[name]) for name, one in written.items()}
+        if signature is not None:
+            writer.finish = partial(sign_with, writer, signature)
         writer.finish({"collections": said}, keyring.key("capsule"), keyring.current_id)
     return path
+
+
+def sign_with(writer, signature, manifest, _key, _key_id):
+    writer.write_document(Kind.manifest, manifest)
+    writer.write_document(Kind.signature, signature)
+    writer._stream.close()
+    writer._file.write(end_after(writer._file.tell()))
 
 
 @pytest.mark.slow

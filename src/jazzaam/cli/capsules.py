@@ -10,16 +10,22 @@ from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.errors import InvalidInput
 from jazzaam.tenancy.capsule import export
 from jazzaam.tenancy.database import SystemDatabase
-from jazzaam.tenancy.models import TenantId
+from jazzaam.tenancy.errors import TenantNotReady
+from jazzaam.tenancy.models import TenantId, TenantStatus
 from jazzaam.tenancy.users import OPERATOR
 
 _MEGA = 1_000_000
 
 
 async def export_tenant(application: Application, text: str, path: Path, say: Say) -> None:
-    """Write a company's capsule; raises `InvalidInput` for a path that cannot be written, or is taken."""
+    """Write a company's capsule.
+
+    Raises `TenantNotReady`, and `InvalidInput` for a path that cannot be written, or is taken.
+    """
     deployment = application.deployment
     tenant = await known_tenant(application, text)
+    if tenant.status not in (TenantStatus.active, TenantStatus.suspended):
+        raise TenantNotReady(f"{tenant.id} is {tenant.status}: there is nothing whole to export.")
     try:
         done = await export(
             tenant,

@@ -8,6 +8,7 @@ the copy took; only the changed documents have to be read within the server's sn
 
 import asyncio
 import os
+import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,7 +41,10 @@ PURPOSE: Final = "capsule"
 """What a capsule's signature is made for."""
 _BATCH: Final = 1000
 _ROUNDS: Final = 5
+_PAUSE_SECONDS: Final = 0.2
 _PATIENCE_SECONDS: Final = 60
+_MOST_CHANGED: Final = 500_000
+"""How many changed documents an export remembers, about 100 bytes each."""
 _SNAPSHOT_GONE: Final = (239, 246)
 _CHANGES: Final = ("insert", "update", "replace", "delete")
 _TIMESTAMPED: Final = "82"
@@ -94,8 +98,8 @@ async def export(
     if path.exists():  # noqa: ASYNC240 - one look at a local file
         raise FileExistsError(path)
     began = asyncio.get_running_loop().time()
-    draft = path.with_name(path.name + ".partial")
-    descriptor = os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             writer = Writer(file)
@@ -106,12 +110,23 @@ async def export(
             _finish(writer, counts, time, keyring)
             file.flush()
             os.fsync(file.fileno())
-        draft.rename(path)
-    except BaseException:
+        _publish(draft, path)
+    finally:
         draft.unlink(missing_ok=True)
-        raise
     seconds = asyncio.get_running_loop().time() - began
     return Exported(sum(counts.values()), writer.bytes, seconds)
+
+
+def _publish(draft: Path, path: Path) -> None:
+    """Give a finished file its name; a link, unlike a rename, takes nobody's place. `FileExistsError`."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        if path.exists():
+            raise FileExistsError(path) from None
+        draft.rename(path)
 
 
 def _header(tenant: Tenant, at: datetime) -> Document:
@@ -143,31 +158,39 @@ async def _write_database(
     writer: Writer, database: AsyncDatabase[Document]
 ) -> tuple[dict[str, int], Timestamp | None]:
     """Write every collection as it is at one time; gives the counts at that time, and the time."""
-    shapes = [row async for row in await database.list_collections() if _is_copied(row)]
-    names = sorted(row["name"] for row in shapes)
-    for row in sorted(shapes, key=lambda row: row["name"]):
-        indexes = [index async for index in await database[row["name"]].list_indexes()]
-        shape = {"name": row["name"], "options": row.get("options", {}), "indexes": indexes}
-        writer.write_document(Kind.shape, shape)
     async with _changes_of(database) as changes:
-        for name in names:
-            writer.write_document(Kind.collection, {"name": name})
-            async for batch in _copy(database, name):
-                writer.write(Kind.documents, batch)
-        for _ in range(_ROUNDS):
+        shapes = [row async for row in await database.list_collections() if _is_copied(row)]
+        names = sorted(row["name"] for row in shapes)
+        for row in sorted(shapes, key=lambda row: row["name"]):
+            indexes = [index async for index in await database[row["name"]].list_indexes()]
+            shape = {"name": row["name"], "options": row.get("options", {}), "indexes": indexes}
+            writer.write_document(Kind.shape, shape)
+        await _copy_all(writer, database, names)
+        for attempt in range(_ROUNDS):
             try:
                 return await _correct(writer, database, names, changes)
             except OperationFailure as error:
                 if error.code not in _SNAPSHOT_GONE:
                     raise
-                log.info("capsule.snapshot_gone")
+                log.info("capsule.snapshot_gone", error=str(error)[:300])
+                await asyncio.sleep(_PAUSE_SECONDS * (attempt + 1))
     raise CapsuleFailed
 
 
-async def _copy(database: AsyncDatabase[Document], name: str) -> AsyncGenerator[bytes]:
-    collection = database.get_collection(name, read_concern=ReadConcern("majority"))
-    async for batch in _raw(collection.find_raw_batches({}, sort=[("_id", 1)], batch_size=_BATCH)):
-        yield batch
+async def _copy_all(writer: Writer, database: AsyncDatabase[Document], names: Sequence[str]) -> None:
+    """Copy every collection, after all that the change stream does not tell.
+
+    The stream begins after what the primary had applied, of which a majority may not know yet: a plain
+    majority read could see less. So the session hears how far the primary is, and its reads wait for that.
+    """
+    async with database.client.start_session(causal_consistency=True) as session:
+        await database.command("ping", session=session)
+        for name in names:
+            writer.write_document(Kind.collection, {"name": name})
+            collection = database.get_collection(name, read_concern=ReadConcern("majority"))
+            found = collection.find_raw_batches({}, sort=[("_id", 1)], batch_size=_BATCH, session=session)
+            async for batch in _raw(found):
+                writer.write(Kind.documents, batch)
 
 
 async def _raw(batches: Any) -> AsyncGenerator[bytes]:
@@ -180,20 +203,20 @@ async def _raw(batches: Any) -> AsyncGenerator[bytes]:
 async def _correct(
     writer: Writer, database: AsyncDatabase[Document], names: Sequence[str], changes: "_Changes"
 ) -> tuple[dict[str, int], Timestamp | None]:
-    """Write what changed since the copies began, as it is in one snapshot."""
+    """Write what changed since the copies began, as it is in one snapshot; gives its counts and time."""
     async with database.client.start_session(snapshot=True) as session:
         counts = {name: await _count(database, name, session) for name in names}
-        time = session.operation_time
+        time: Timestamp | None = session._snapshot_time  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         if time is not None:
             await changes.until(time)
-        for name in sorted(changes.ids):
+        for name, ids in changes.so_far().items():
             if name not in counts:
                 counts[name] = await _count(database, name, session)
-            writer.write_document(Kind.correction, {"name": name})
-            for some in _chunks(changes.ids[name], _BATCH):
+            for some in _chunks(ids, _BATCH):
+                writer.write_document(Kind.correction, {"name": name})
                 writer.write(Kind.removed, b"".join(some))
-                ids = [decode(one)["_id"] for one in some]
-                found = database[name].find_raw_batches({"_id": {"$in": ids}}, session=session)
+                wanted = [decode(one)["_id"] for one in some]
+                found = database[name].find_raw_batches({"_id": {"$in": wanted}}, session=session)
                 async for batch in _raw(found):
                     writer.write(Kind.documents, batch)
     return counts, time
@@ -208,25 +231,42 @@ class _Changes:
     """Which documents changed since the stream was opened, and up to when we have heard."""
 
     def __init__(self, stream: AsyncChangeStream[Document]) -> None:
-        self.ids: dict[str, set[bytes]] = {}
         self._stream = stream
+        self._ids: dict[str, set[bytes]] = {}
+        self._number = 0
         self._heard = asyncio.Condition()
         self._until = Timestamp(0, 0)
 
+    def so_far(self) -> dict[str, list[bytes]]:
+        """List what changed, by collection: as it is now, since more is heard meanwhile."""
+        return {name: sorted(self._ids[name]) for name in sorted(self._ids)}
+
     async def follow(self) -> None:
-        """Listen until cancelled; raises `CapsuleFailed` when a collection is dropped or renamed."""
+        """Listen until cancelled.
+
+        Raises `CapsuleFailed` when a collection is dropped or renamed, or too much changed to remember.
+        """
         while True:
             event = await self._stream.try_next()
             if event is not None:
-                if event["operationType"] not in _CHANGES:
-                    raise CapsuleFailed
-                changed = bson.encode({"_id": event["documentKey"]["_id"]})
-                self.ids.setdefault(event["ns"]["coll"], set()).add(changed)
+                self._note(event)
             token = self._stream.resume_token
             if token is not None:
                 async with self._heard:
-                    self._until = _time_of(token)
+                    time = _time_of(token)
+                    # all changes of a transaction have one time: until a pause, more of it may come
+                    self._until = time if event is None else _just_before(time)
                     self._heard.notify_all()
+
+    def _note(self, event: Document) -> None:
+        if event["operationType"] not in _CHANGES:
+            raise CapsuleFailed
+        ids = self._ids.setdefault(event["ns"]["coll"], set())
+        before = len(ids)
+        ids.add(bson.encode({"_id": event["documentKey"]["_id"]}))
+        self._number += len(ids) - before
+        if self._number > _MOST_CHANGED:
+            raise CapsuleFailed("Too much of this company changes: export it at a quieter time.")
 
     async def until(self, time: Timestamp) -> None:
         """Wait until everything up to `time` was heard; raises `CapsuleFailed` after a minute."""
@@ -248,7 +288,7 @@ async def _changes_of(database: AsyncDatabase[Document]) -> AsyncGenerator[_Chan
                 following = group.create_task(changes.follow())
                 yield changes
                 await end_tasks([following])
-        except* (CapsuleFailed, OperationFailure) as failures:
+        except* Exception as failures:  # noqa: BLE001 - whatever it was, without the group around it
             raise failures.exceptions[0] from None
 
 
@@ -258,6 +298,10 @@ def _time_of(token: Mapping[str, Any]) -> Timestamp:
     if not data.startswith(_TIMESTAMPED):
         raise CapsuleFailed
     return Timestamp(int(data[2:10], 16), int(data[10:18], 16))
+
+
+def _just_before(time: Timestamp) -> Timestamp:
+    return Timestamp(time.time, time.inc - 1) if time.inc else Timestamp(time.time - 1, 2**32 - 1)
 
 
 def _is_copied(row: Mapping[str, Any]) -> bool:

@@ -35,7 +35,10 @@ from jazzaam.tenancy.database import Document
 MAGIC: Final = b"JAZZAAM CAPSULE\n"
 FORMAT: Final = 1
 LONGEST_RECORD: Final = 48_000_000
-"""Bytes; a server's batch is 16 MB and a document over it."""
+"""Bytes of documents; a server's batch is 16 MB and a document over it."""
+LONGEST_DOCUMENT: Final = 1_000_000
+"""Bytes of a record that is one document of ours."""
+_SHORTEST: Final = 5
 _WINDOW: Final = 2**23
 _LEVEL: Final = 3
 _HEAD: Final = struct.Struct("<cI")
@@ -43,6 +46,7 @@ _READ: Final = 1 << 20
 _AS_STORED: Final[CodecOptions[Document]] = CodecOptions(
     tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
+_STRICTLY: Final[CodecOptions[Document]] = CodecOptions(tz_aware=True)
 
 
 class CapsuleRefused(InvalidInput):
@@ -136,6 +140,14 @@ def decode(payload: bytes | memoryview) -> Document:
     return bson.decode(bytes(payload), _AS_STORED)  # pyright: ignore[reportUnknownMemberType] - the same
 
 
+def decode_strictly(payload: bytes | memoryview) -> Document:
+    """Read a stranger's document: an `_id`, and dates that a program can show; raises `InvalidBSON`."""
+    document: Document = bson.decode(bytes(payload), _STRICTLY)  # pyright: ignore[reportUnknownMemberType]
+    if "_id" not in document:
+        raise InvalidBSON("a document has no _id")
+    return document
+
+
 def documents_in(payload: bytes) -> Iterator[memoryview]:
     """Split documents that follow one another; raises `InvalidBSON` where they do not."""
     view, start = memoryview(payload), 0
@@ -160,9 +172,13 @@ class Writer:
         self._stream = compressor.stream_writer(file, closefd=False)
         self.tally = Tally()
         self.bytes = 0
+        self._last: Kind | None = None
 
     def write(self, kind: Kind, payload: bytes) -> None:
-        """Write one record."""
+        """Write one record; raises `ValueError` where none of its kind belongs."""
+        if kind not in _FOLLOWERS[self._last]:
+            raise ValueError(f"a {kind.name} after {self._last}")
+        self._last = kind
         self.tally.count(kind, payload)
         self.bytes += len(payload)
         self._stream.write(_HEAD.pack(kind.value, len(payload)))
@@ -257,9 +273,12 @@ def records(stream: BinaryIO, *, most_bytes: int) -> Iterator[tuple[Kind, bytes]
                 raise CapsuleRefused(
                     "The capsule is damaged: it has a record of an unknown kind."
                 ) from None
-            total += length
-            if length > LONGEST_RECORD or total > most_bytes:
+            total += _HEAD.size + length
+            longest = LONGEST_RECORD if kind in (Kind.documents, Kind.removed) else LONGEST_DOCUMENT
+            if length > longest or total > most_bytes:
                 raise CapsuleRefused("The capsule is larger than is accepted.")
+            if length < _SHORTEST:
+                raise CapsuleRefused("The capsule is damaged: it has an empty record.")
             if kind not in _FOLLOWERS[last]:
                 raise CapsuleRefused(f"The capsule is damaged: a {kind.name} where none belongs.")
             yield kind, _exactly(stream, length)

@@ -6,18 +6,25 @@ indexes and validators come from the declared shape; the file's are for whoever 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from bson import ObjectId
-from bson.errors import InvalidBSON
+from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError, WriteError
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    PyMongoError,
+)
 
 from jazzaam.logging import get_logger
 from jazzaam.signing import Keyring
@@ -29,6 +36,7 @@ from jazzaam.tenancy.capsule_format import (
     CapsuleRefused,
     Kind,
     decode,
+    decode_strictly,
     documents_in,
     reading,
     records,
@@ -52,6 +60,7 @@ from jazzaam.tenancy.users import OPERATOR
 
 log = get_logger(__name__)
 
+_AT_ONCE: Final = 1_000
 _ALIVE_SECONDS: Final = 30
 """How often an import says that it goes on."""
 
@@ -122,7 +131,7 @@ class Importer:
         (also for an id that was erased), `DatabaseExists`, `ClusterFull`, `Superseded`.
         """
         await self._migrator.require_lead()
-        checked = check(path, self._migrator.shape, keyring)
+        checked = check(path, self._migrator.shape, self._portable, keyring)
         if not checked.ours:
             require_decodable(checked)
             if (accept_foreign or "").lower() != checked.sha256:
@@ -134,8 +143,9 @@ class Importer:
         tenant = await self._begin(chosen, checked, at())
         try:
             async with self._saying_so(tenant, at):
-                new_keys = await self._build(tenant, checked, at)
-                opened = await self._open(tenant, checked, also)
+                with _refusing():
+                    new_keys = await self._build(tenant, checked, at)
+                    opened = await self._open(tenant, checked, also)
         except BaseException:
             if not await self._provisioner.undo(tenant, at()):
                 await self._drop_what_nobody_has(tenant)
@@ -206,11 +216,8 @@ class Importer:
             if loaded != count and not (_is_left_out(shape, name) and not checked.ours):
                 raise CapsuleRefused(f"{name}: {loaded} documents were loaded, the capsule names {count}.")
         await self._strip_secrets(tenant, checked, database)
-        try:
-            with await self._tenancy.administer(tenant, OPERATOR) as db:
-                await self._migrator.migrate(db)
-        except (DuplicateKeyError, WriteError) as error:
-            raise CapsuleRefused(f"The capsule's data does not fit: {type(error).__name__}.") from None
+        with await self._tenancy.administer(tenant, OPERATOR) as db:
+            await self._migrator.migrate(db)
         self._observe(Step.shape_brought)
         new_keys = await self._reserve_keys(tenant, database, at())
         self._observe(Step.keys_reserved)
@@ -282,11 +289,11 @@ class Importer:
         system = self._system()
 
         async def work() -> Tenant | None:
-            for name, row in checked.rows:
-                portable = self._portable.get(name)
-                if portable is not None:
-                    listed = {field: row[field] for field in portable.fields if field in row}
-                    await portable.adopt(system, tenant.id, listed)
+            rows = dict(checked.rows)
+            for name, portable in self._portable.items():
+                row = rows.get(name, {})  # also without one: the tenant's id must be free there
+                listed = {field: row[field] for field in portable.fields if field in row}
+                await portable.adopt(system, tenant.id, listed)
             if also is not None:
                 await also(system, tenant.id)
             return await self._catalog.alter(
@@ -312,18 +319,28 @@ _NAMED: Final = ("collection", "correction")
 
 async def _insert(database: AsyncDatabase[Any], name: str, payload: bytes, *, trusted: bool) -> None:
     """Insert documents; those of strangers are decoded first, and must meet the validators."""
+    documents: Iterator[Any] = (
+        (RawBSONDocument(bytes(one)) for one in documents_in(payload))
+        if trusted
+        else (decode_strictly(one) for one in documents_in(payload))
+    )
+    while some := list(islice(documents, _AT_ONCE)):
+        try:
+            await database[name].insert_many(some, ordered=False, bypass_document_validation=trusted)
+        except BulkWriteError as error:
+            first = error.details["writeErrors"][0]
+            raise CapsuleRefused(f"{name}: a document does not fit (error {first['code']}).") from None
+
+
+@contextmanager
+def _refusing() -> Generator[None]:
+    """Say in one line that a file's content cannot be what it should; trouble with MongoDB passes."""
     try:
-        documents: Iterator[Any] = (
-            (RawBSONDocument(bytes(one)) for one in documents_in(payload))
-            if trusted
-            else (decode(one) for one in documents_in(payload))
-        )
-        await database[name].insert_many(list(documents), ordered=False, bypass_document_validation=trusted)
-    except BulkWriteError as error:
-        first = error.details["writeErrors"][0]
-        raise CapsuleRefused(f"{name}: a document does not fit (error {first['code']}).") from None
-    except (InvalidBSON, WriteError) as error:
-        raise CapsuleRefused(f"{name}: a document cannot be read ({type(error).__name__}).") from None
+        yield
+    except (ConnectionFailure, ExecutionTimeout):
+        raise
+    except (PyMongoError, BSONError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CapsuleRefused(f"The capsule's data does not fit: {type(error).__name__}.") from None
 
 
 def _without_indexes(spec: CollectionSpec) -> CollectionSpec:

@@ -4,13 +4,16 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
 
 from jazzaam.control.companies.models import COMPANIES, DEFAULT_SETTINGS, PROFILE_FIELDS
 from jazzaam.control.memberships.models import MEMBERSHIPS
 from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
+from jazzaam.tenancy.errors import TenantExists
 from jazzaam.tenancy.models import TenantId
 
 _LONGEST_TEXT: Final = 5_000
+_LONGEST_LIST: Final = 100
 
 ACCOUNT_FIELDS = (
     "email", "password", "userType", "provider", "emailVerified", "isActive", "revision", "createdAt",
@@ -41,24 +44,26 @@ async def adopt_company(db: SystemDatabase, tenant_id: TenantId, row: Document) 
     """Write the document of a company that was imported, in the running change.
 
     It is no account: it has no password, and an address that nobody can have (RFC 2606). Its plan is the
-    free one.
+    free one. Raises `TenantExists` when an account has its id.
     """
     now = datetime.now(UTC)
-    await CompanyScope(db, ObjectId(tenant_id))[COMPANIES].insert(
-        {
-            "email": f"{tenant_id}@imported.invalid",
-            "userType": "company",
-            "companyName": "Imported company",
-            **_profile(row),
-            "isActive": True,
-            "emailVerified": False,
-            "subscriptionPlan": "free",
-            "subscriptionStatus": "trial",
-            "revision": 1,
-            "createdAt": now,
-            "updatedAt": now,
-        }
-    )
+    company: Document = {
+        "email": f"{tenant_id}@imported.invalid",
+        "userType": "company",
+        "companyName": "Imported company",
+        **_profile(row),
+        "isActive": True,
+        "emailVerified": False,
+        "subscriptionPlan": "free",
+        "subscriptionStatus": "trial",
+        "revision": 1,
+        "createdAt": now,
+        "updatedAt": now,
+    }
+    try:
+        await CompanyScope(db, ObjectId(tenant_id))[COMPANIES].insert(company)
+    except DuplicateKeyError:
+        raise TenantExists(f"Somebody's account has the id {tenant_id}: import it under another.") from None
 
 
 def _profile(row: Document) -> Document:
@@ -73,11 +78,14 @@ def _profile(row: Document) -> Document:
     given = cast("dict[str, object]", settings) if isinstance(settings, dict) else {}
     return {
         **texts,
-        "companySubServices": [one for one in cast("list[object]", subjects) if isinstance(one, str)]
-        if isinstance(subjects, list)
-        else [],
+        "companySubServices": _texts(subjects)[:_LONGEST_LIST],
         "settings": {
-            name: value if isinstance(value := given.get(name), str) else usual
+            name: value[:_LONGEST_TEXT] if isinstance(value := given.get(name), str) else usual
             for name, usual in DEFAULT_SETTINGS.items()
         },
     }
+
+
+def _texts(value: object) -> list[str]:
+    some = cast("list[object]", value) if isinstance(value, list) else []
+    return [one[:_LONGEST_TEXT] for one in some if isinstance(one, str)]
