@@ -16,12 +16,14 @@ class Plan(StrEnum):
     pro = "pro"
 
 
+_GB: Final = 10**9
+
 _TABLE: Final[Mapping[str, tuple[LimitKind, str, int, tuple[int | None, ...]]]] = {
     # name: kind, unit, block, (free, starter, growth, pro)
     "requestsPerSecond": (LimitKind.rate, "requests", 1, (50, 100, 200, 500)),
     "requestsAtOnce": (LimitKind.held, "requests", 1, (20, 40, 80, 200)),
     "leads": (LimitKind.stock, "leads", 500, (1_000, 25_000, 100_000, 1_000_000)),
-    "storedBytes": (LimitKind.stock, "bytes", 1_000_000, (500_000_000, 5_000_000_000, 20_000_000_000, None)),
+    "storedBytes": (LimitKind.stock, "bytes", 1_000_000, (_GB // 2, 5 * _GB, 20 * _GB, None)),
     "forms": (LimitKind.stock, "forms", 1, (10, 50, 200, 1_000)),
     "members": (LimitKind.stock, "members", 1, (None, 1, None, 3)),
     "importsAtOnce": (LimitKind.held, "imports", 1, (1, 2, 4, 8)),
