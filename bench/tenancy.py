@@ -113,8 +113,8 @@ async def capsules(application: Application) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bench.capsule"
         done = await capsule.export(
-            tenant, path, client=client, system=deployment.system(), owner=ObjectId(tenant.id), portable=(),
-            keyring=application.keyring, at=datetime.now(UTC),
+            tenant, path, client=client, shape=SHAPE, system=deployment.system(),
+            owner=ObjectId(tenant.id), portable=(), keyring=application.keyring, at=datetime.now(UTC),
         )  # fmt: skip
         exported = done.bytes / 1e6 / done.seconds
         load_seconds = await timed(

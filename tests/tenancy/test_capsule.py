@@ -364,6 +364,22 @@ class TestHostile:
         assert "Somebody's account" in said
         assert (await client.get("/api/v1/me", headers=person.headers)).status_code == 200
 
+    async def test_a_company_whose_database_was_lost_comes_back_with_its_addresses(
+        self, path, full, load, application, client, root
+    ):
+        """Its account, its team and its forms' keys are there still; the catalog's row is not."""
+        key = (await full.db[FORMS].find_one({}, {"accessToken": 1}))["accessToken"]
+        await forget_tenants(application, [full.id])
+        application.deployment.tenancy.catalog.forget(full.id)
+
+        restored, said = await load(path)
+
+        assert restored == full.id
+        assert not any("public keys" in one for one in said)
+        leads = await client.get("/api/v1/leads?total=true", headers=full.headers)
+        assert leads.json()["total"] == LEADS_EACH
+        assert (await client.get(f"/api/v1/public/forms/{key}")).status_code == 200
+
     async def test_a_row_that_is_too_large_is_cut(self, load, tmp_path, root):
         stranger = Keyring(["another installation's secret key."])
         row = {"companySubServices": ["x" * 90_000] * 10, "settings": {"currency": "y" * 90_000}}

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,9 +14,11 @@ from pymongo import AsyncMongoClient
 
 from jazzaam.embedded.find import find_mongod
 from jazzaam.signing import Keyring
-from jazzaam.tenancy.capsule import _Changes, export
+from jazzaam.tenancy.capsule import CapsuleFailed, _Changes, export
 from jazzaam.tenancy.capsule_format import Kind, decode, documents_in, reading, records
+from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.models import Tenant, TenantStatus
+from jazzaam.tenancy.schema import Shape
 
 KEYRING = Keyring(["a secret of thirty-two bytes or more"])
 
@@ -49,28 +52,32 @@ async def heard(changes, time):
 
 async def test_a_transaction_is_heard_when_nothing_more_of_its_time_comes():
     """Its changes have one cluster time, and may come in several batches."""
-    changes = _Changes(Told((7, 1), (7, 2), (7, 3)))
+    changes = _Changes(Told((7, 1), (7, 2), (7, 3)), ["leads"])
     following = asyncio.create_task(changes.follow())
 
     assert not await heard(changes, Timestamp(7, 1))
     assert await heard(changes, Timestamp(7, 0))
     following.cancel()
 
-    changes = _Changes(Told((7, 1), (7, 2), (7, None)))
+    changes = _Changes(Told((7, 1), (7, 2), (7, None)), ["leads"])
     following = asyncio.create_task(changes.follow())
     assert await heard(changes, Timestamp(7, 1))
     assert len(changes.so_far()["leads"]) == 2
     following.cancel()
 
 
+SHAPE = Shape([CollectionSpec("leads"), *(CollectionSpec(f"made{number}") for number in range(8))])
+
+
 def tenant(name):
-    return Tenant(str(ObjectId()), TenantStatus.active, "main", name, "x", 0, datetime.now(UTC))
+    now = datetime.now(UTC)
+    return Tenant(str(ObjectId()), TenantStatus.active, "main", name, SHAPE.fingerprint, 0, now)
 
 
 async def capsule_of(client, name, path):
     return await export(
-        tenant(name), path, client=client, system=None, owner=None, portable=(), keyring=KEYRING,
-        at=datetime.now(UTC),
+        tenant(name), path, client=client, shape=SHAPE, system=None, owner=None, portable=(),
+        keyring=KEYRING, at=datetime.now(UTC),
     )  # fmt: skip
 
 
@@ -154,6 +161,28 @@ async def test_a_collection_that_is_made_meanwhile_is_in_it_or_later_than_it(dat
     counts = {name: one["count"] for name, one in manifest["collections"].items()}
     assert named
     assert named == {name for name, count in counts.items() if count and name != "leads"}
+
+
+async def test_what_is_not_declared_is_left_out_and_said(database, tmp_path):
+    """Somebody's own collection, or one that a release no longer has: no import would know it."""
+    await database["leads"].insert_one({"_id": 0})
+    await database["leftover"].insert_one({"_id": 0})
+
+    done = await capsule_of(database.client, database.name, tmp_path / "capsule")
+
+    assert done.left_out == ["leftover"]
+    _, manifest = restored(tmp_path / "capsule")
+    assert list(manifest["collections"]) == ["leads"]
+
+
+async def test_another_releases_shape_is_not_exported(database, tmp_path):
+    other = replace(tenant(database.name), schema_fingerprint="later")
+    with pytest.raises(CapsuleFailed, match="another release"):
+        await export(
+            other, tmp_path / "x", client=database.client, shape=SHAPE, system=None, owner=None,
+            portable=(), keyring=KEYRING, at=datetime.now(UTC),
+        )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
 
 
 @contextmanager

@@ -94,10 +94,28 @@ async def test_a_database_that_no_company_has_is_left_and_reported(first, now):
     foreign = first.clusters.client("main")[name]
     await foreign["somebody"].insert_one({"_id": "theirs"})
 
-    said = [said async for said in first.care.unknown_databases()]
+    said = [said async for said in first.care.strays()]
 
     assert [(mended.about, "left as it is" in mended.what) for mended in said] == [(name, True)]
     assert await foreign["somebody"].count_documents({}) == 1
+
+
+async def test_a_database_of_an_erased_company_is_dropped_only_when_that_is_asked_for(first, now):
+    """It may be another installation's, which has a company of the same id."""
+    gone = await first.provisioner.create(str(ObjectId()), at=now)
+    await first.erasure.suspend(gone.id)
+    await first.erasure.close(gone.id, now)
+    await first.erasure.finish(gone.id, now)
+    there = first.clusters.client("main")[gone.database]
+    await there["notes"].insert_one({"_id": "whose?"})
+
+    said = [mended.what async for mended in first.care.strays()]
+    assert said == ["a database of an erased company's name: --drop-returned drops it"]
+    assert await there["notes"].count_documents({}) == 1
+
+    said = [mended.what async for mended in first.care.strays(drop_returned=True)]
+    assert said == ["the database of an erased company had come back: dropped"]
+    assert gone.database not in await first.clusters.client("main").list_database_names()
 
 
 async def test_who_cannot_be_counted_keeps_nobody_waiting(first, now):
@@ -201,14 +219,30 @@ class TestTrouble:
         assert await first.care.keep_ready(2, now) == 2
 
     async def test_a_row_that_nobody_can_read_is_reported_and_its_database_is_known(self, first, now):
-        name = first.declared.naming.database("e" * 24)
+        bad, good = "e" * 24, await first.provisioner.create(str(ObjectId()), at=now)
+        name = first.declared.naming.database(bad)
         await first.clusters.client("main")[name]["notes"].insert_one({})
-        await first.system()[TENANTS].insert({"_id": "e" * 24, "status": "active", "database": name})
+        await first.system()[TENANTS].insert({"_id": bad, "status": "active", "database": name})
+        long_ago = now - timedelta(minutes=11)
+        for key, tenant_id in (("a", bad), ("b", good.id)):
+            await first.tenancy.catalog.reserve_key(key, PublicKey(tenant_id, "note", "1"), long_ago)
 
         said = [mended async for mended in first.care.repair(now)]
 
-        assert [(mended.about, "cannot be read" in mended.what) for mended in said] == [("e" * 24, True)]
-        assert [mended async for mended in first.care.unknown_databases()] == []
+        assert [(mended.about, mended.what) for mended in said] == [
+            (bad, "could not be repaired: TenantNotReady"),
+        ]
+        assert [
+            (mended.about, "cannot be read" in mended.what) async for mended in first.care.strays()
+        ] == [(bad, True)]
+
+    async def test_a_key_of_a_kind_that_only_a_later_release_knows_is_left_alone(self, first, now):
+        tenant = await first.provisioner.create(str(ObjectId()), at=now)
+        key = PublicKey(tenant.id, "webhook", "1")
+        await first.tenancy.catalog.reserve_key("k", key, now - timedelta(minutes=11))
+
+        assert [mended async for mended in first.care.repair(now)] == []
+        assert await first.tenancy.catalog.names_already("k", key)
 
     async def test_keys_of_who_is_still_imported_are_left_alone(self, first, now):
         half = await first.provisioner._begin(TenantId(str(ObjectId())), now)

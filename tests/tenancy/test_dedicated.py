@@ -398,9 +398,9 @@ async def test_more_tenants_than_clients_take_turns_and_no_request_fails(many, s
 
 @pytest.mark.parametrize("many", [3], indirect=True)
 @pytest.mark.parametrize("cycles", [30, pytest.param(300, marks=pytest.mark.slow)])
-async def test_opening_and_evicting_again_and_again_leaves_nothing(many, cycles, deployment, root):
+async def test_opening_and_evicting_again_and_again_leaves_nothing(many, cycles, settings, root):
     """The guide's leak test: sockets here and connections there come back to what they were."""
-    now = [0.0]
+    now, deployment = [0.0], compose(settings).deployment
     pool = ClientPool(PoolPolicy(size=2, idle_for=timedelta(minutes=5)), monotonic=lambda: now[0])
 
     async def cycle(times):

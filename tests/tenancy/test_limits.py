@@ -1,6 +1,7 @@
 """What a tenant may use: reserved in blocks, met exactly, given back, counted anew."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -218,6 +219,18 @@ async def test_what_others_hold_when_the_numbers_are_put_right_is_void(process, 
 
     assert (await row(company))["things"] == 3
     assert await granted(process(), company, THINGS, 1100) == 997
+
+
+async def test_counting_leaves_the_days_limits_as_they_are(process, tenant, clock):
+    """What is done in a day is not counted anew: a block that was reserved for it stays good."""
+    limits, company, mails = process(), tenant(mails=200), replace(MAILS, block=10)
+    for _ in range(50):
+        await limits.reserve(company, mails)
+        await process().counted(company.id, counting({"things": 1}), datetime.now(UTC))
+
+    await limits.give_all_back()
+
+    assert (await limits.used(company.id))["mails@2026-11-24"] == 50
 
 
 async def test_what_is_reserved_while_it_is_counted_counts(process, tenant, row):

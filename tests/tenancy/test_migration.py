@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from bson import ObjectId
 
+from jazzaam.tenancy import schema
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.deployment import Bounds
 from jazzaam.tenancy.errors import ClusterFull, TenantBusy, TenantNotReady
@@ -285,6 +286,19 @@ class TestTwoReleases:
 
         assert (await old.tenancy.catalog.tenant(ids[0])).schema_fingerprint == "newer"
 
+    async def test_shared_collections_belong_to_the_newer_one_too(self, mongod, fleet):
+        """A release that changes nothing of tenants is another release all the same."""
+        old, _ = fleet
+        things = CollectionSpec("things", indexes=(IndexSpec("x", (("a", 1),), unique=True),))
+        async with temporary_tenancy(
+            lambda user: mongod.uri(user.name), OLD, names=names_of(old), system=[things]
+        ) as new:
+            assert await new.migrator.leads()
+            assert not await old.migrator.leads()
+            await old.prepare(datetime.now(UTC))
+            assert await new.migrator.leads()
+            assert await schema.differences(new.system().raw, new.declared.system) == []
+
     async def test_looking_on_puts_no_release_in_charge(self, mongod, fleet):
         old, ids = fleet
         names = {"names": names_of(old)}
@@ -302,13 +316,14 @@ class TestTwoReleases:
         async with newer(mongod, old) as new:
             await new.care.keep_ready(2, now)
             assert not await old.migrator.leads()
-            assert await old.care.keep_ready(2, now) == 2
+            assert await old.care.keep_ready(2, now) == 0
 
-            await register_release(old.system(), OLD, now, again=True)
+            await register_release(old.system(), old.migrator.release, now, again=True)
 
             assert await old.migrator.leads()
+            assert await old.care.keep_ready(2, now) == 2
             assert not await new.migrator.leads()
-            await register_release(new.system(), NEW, now)
+            await register_release(new.system(), new.migrator.release, now)
             assert await old.migrator.leads()
 
 

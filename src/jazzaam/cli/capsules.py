@@ -31,6 +31,7 @@ async def export_tenant(application: Application, text: str, path: Path, say: Sa
             tenant,
             path,
             client=deployment.clusters.client(tenant.cluster, OPERATOR),
+            shape=deployment.declared.shape,
             system=deployment.system(),
             owner=deployment.declared.owner_of(tenant.id),
             portable=deployment.declared.portable,
@@ -45,6 +46,8 @@ async def export_tenant(application: Application, text: str, path: Path, say: Sa
         f"{tenant.id}: {done.documents} documents, {done.bytes / _MEGA:.1f} MB in {done.seconds:.1f} s "
         f"({done.bytes / _MEGA / max(done.seconds, 0.001):.0f} MB/s)."
     )
+    if done.left_out:
+        say(f"Not in it, since no release of ours declares them: {', '.join(done.left_out)}.")
 
 
 async def import_tenant(

@@ -58,7 +58,7 @@ async def migrate(
     if not dry_run:
         if lead:
             now = application.control.clock.now()
-            await register_release(deployment.system(), shape, now, again=True)
+            await register_release(deployment.system(), migrator.release, now, again=True)
         await migrator.require_lead()
     behind = await _chosen(application, choice, behind=shape.fingerprint)
     if dry_run:

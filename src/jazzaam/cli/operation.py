@@ -168,11 +168,13 @@ async def pool(application: Application, say: Say) -> None:
             )
 
 
-async def repair(application: Application, stale_after: timedelta, say: Say) -> None:
+async def repair(
+    application: Application, stale_after: timedelta, *, drop_returned: bool, say: Say
+) -> None:
     """Finish or undo what crashes left, and say what was done."""
     care, now = application.deployment.care, _now(application)
     quiet = True
-    for found in (care.repair(now, stale_after=stale_after), care.unknown_databases()):
+    for found in (care.repair(now, stale_after=stale_after), care.strays(drop_returned=drop_returned)):
         async for mended in found:
             say(f"{mended.about}: {mended.what}")
             quiet = False

@@ -126,13 +126,19 @@ def repair(
     stale_minutes: Annotated[
         float, typer.Option(min=0, help="What was begun this long ago is taken for the rest of a crash.")
     ] = 10,
+    drop_returned: Annotated[
+        bool,
+        typer.Option(help="Drop databases of erased companies that came back."),
+    ] = False,
 ) -> None:
-    """Finish or undo what crashes left."""
+    """Finish or undo what crashes left, and report databases that no company has."""
     from jazzaam.cli import operation
 
     operation.operate(
         settings_of(),
-        lambda application: operation.repair(application, timedelta(minutes=stale_minutes), print),
+        lambda application: operation.repair(
+            application, timedelta(minutes=stale_minutes), drop_returned=drop_returned, say=print
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 import structlog
@@ -13,17 +14,18 @@ from jazzaam.control.memberships.models import Actor, ActorKind, Member
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.crm.records import RequestKey
 from jazzaam.crm.workspace import Workspace, WorkspaceServices
-from jazzaam.errors import Forbidden, NotFound, Unauthenticated
+from jazzaam.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from jazzaam.identifiers import is_public_token
 from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.errors import TenantNotFound, TenantSuspended
+from jazzaam.tenancy.limits import LimitReached
 from jazzaam.tenancy.tenancy import Tenancy
 from jazzaam.tenancy.traffic import CompanyTooBusy, Traffic
 from jazzaam.web.at_end import at_end
 
 _CHECKED_SECONDS: Final = 0.1
-"""Opening a database may wait for a client or a migration: who asks is then checked again."""
+_CHECKS: Final = 3
 
 
 class NoSuchForm(NotFound):
@@ -38,8 +40,13 @@ async def open_workspace(request: Request) -> Workspace:
     structlog.contextvars.bind_contextvars(tenant=member.tenant_id)
     db = await tenancy.open(member.tenant_id)
     at_end(request, db.release)
-    if time.monotonic() - checked_at > _CHECKED_SECONDS:
+
+    async def again() -> None:
+        nonlocal member
         member = await current_member(request)
+        await tenancy.confirm(db)
+
+    await _checked_just_now(checked_at, again)
     traffic: Traffic = request.app.state.deployment.traffic
     at_end(request, await traffic.admit(db.tenant))  # waits only to refuse
     return _workspace(request, db, member, request_body)
@@ -58,16 +65,35 @@ async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspa
     if named is None or named.kind != "form":
         raise NoSuchForm
     structlog.contextvars.bind_contextvars(tenant=named.tenant_id)
+    checked_at = time.monotonic()
     try:
         db = await tenancy.open(named.tenant_id)
+        at_end(request, db.release)
+
+        async def again() -> None:
+            if await tenancy.catalog.key(access_token) != named:
+                raise NoSuchForm
+            await tenancy.confirm(db)
+
+        await _checked_just_now(checked_at, again)
     except (TenantNotFound, TenantSuspended):
         raise NoSuchForm from None
-    at_end(request, db.release)
-    if await tenancy.catalog.key(access_token) != named:
-        raise NoSuchForm
     actor = Actor(ActorKind.public_key, named.resource_id)
     member = Member(actor, named.tenant_id, frozenset({Permission.forms_submit}))
     return _workspace(request, db, member, request_body), named
+
+
+async def _checked_just_now(checked_at: float, again: Callable[[], Awaitable[None]]) -> None:
+    """Check again what was checked before a wait, until nothing waited since.
+
+    Opening a database may wait for a client or a migration. Raises `Unavailable` when checking waits too.
+    """
+    for _ in range(_CHECKS):
+        if time.monotonic() - checked_at < _CHECKED_SECONDS:
+            return
+        checked_at = time.monotonic()
+        await again()
+    raise Unavailable
 
 
 def workspace_for_job(db: TenantDatabase, job_id: object, services: WorkspaceServices) -> Workspace:
@@ -117,3 +143,5 @@ CurrentWorkspace = Annotated[Workspace, Depends(open_workspace)]
 IDEMPOTENT = Depends(_documents_key)
 MEMBER_ERRORS = (Unauthenticated, TokenRefused, Forbidden, NoCompany, TenantSuspended, CompanyTooBusy)
 """What every route of a member can answer with, for OpenAPI."""
+MEMBER_WRITE_ERRORS = (*MEMBER_ERRORS, LimitReached)
+"""And what every one of them that changes something can, since a change may make jobs."""

@@ -9,7 +9,16 @@ the copy took; only the changed documents have to be read within the server's sn
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +43,7 @@ from jazzaam.tenancy.clusters import Client
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
 from jazzaam.tenancy.models import Tenant, TenantId
+from jazzaam.tenancy.schema import Shape
 
 log = get_logger(__name__)
 
@@ -72,11 +82,12 @@ class Portable:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What went into a capsule."""
+    """What went into a capsule; `left_out` are collections that are not declared."""
 
     documents: int
     bytes: int
     seconds: float
+    left_out: Sequence[str]
 
 
 async def export(
@@ -84,6 +95,7 @@ async def export(
     path: Path,
     *,
     client: Client,
+    shape: Shape,
     system: SystemDatabase,
     owner: object,
     portable: Iterable[Portable],
@@ -93,8 +105,11 @@ async def export(
     """Write a tenant's capsule to `path` (mode 0600), which is there when it is whole or not at all.
 
     `client` may read the tenant's database; `owner` is the tenant as shared rows name it. Raises
-    `CapsuleFailed` when no consistent view could be had, `FileExistsError` and other `OSError`s.
+    `CapsuleFailed` when it has another release's shape, or no consistent view could be had,
+    `FileExistsError` and other `OSError`s.
     """
+    if tenant.schema_fingerprint != shape.fingerprint:
+        raise CapsuleFailed("It has another release's shape: migrate it, or export it with that release.")
     if path.exists():  # noqa: ASYNC240 - one look at a local file
         raise FileExistsError(path)
     began = asyncio.get_running_loop().time()
@@ -104,7 +119,8 @@ async def export(
         with os.fdopen(descriptor, "wb") as file:
             writer = Writer(file)
             writer.write_document(Kind.header, _header(tenant, at))
-            counts, time = await _write_database(writer, client[tenant.database])
+            declared = {spec.name for spec in shape.collections}
+            counts, time, left_out = await _write_database(writer, client[tenant.database], declared)
             for row in portable:
                 await _write_rows(writer, CompanyScope(system, owner), row)
             _finish(writer, counts, time, keyring)
@@ -114,7 +130,7 @@ async def export(
     finally:
         draft.unlink(missing_ok=True)
     seconds = asyncio.get_running_loop().time() - began
-    return Exported(sum(counts.values()), writer.bytes, seconds)
+    return Exported(sum(counts.values()), writer.bytes, seconds, left_out)
 
 
 def _publish(draft: Path, path: Path) -> None:
@@ -155,20 +171,25 @@ async def _write_rows(writer: Writer, scope: CompanyScope, portable: Portable) -
 
 
 async def _write_database(
-    writer: Writer, database: AsyncDatabase[Document]
-) -> tuple[dict[str, int], Timestamp | None]:
-    """Write every collection as it is at one time; gives the counts at that time, and the time."""
-    async with _changes_of(database) as changes:
+    writer: Writer, database: AsyncDatabase[Document], declared: Collection[str]
+) -> tuple[dict[str, int], Timestamp | None, Sequence[str]]:
+    """Write every declared collection as it is at one time.
+
+    Gives the counts at that time, the time, and which collections were left out.
+    """
+    async with _changes_of(database, declared) as changes:
         shapes = [row async for row in await database.list_collections() if _is_copied(row)]
-        names = sorted(row["name"] for row in shapes)
+        left_out = sorted(row["name"] for row in shapes if row["name"] not in declared)
+        names = sorted(row["name"] for row in shapes if row["name"] in declared)
         for row in sorted(shapes, key=lambda row: row["name"]):
-            indexes = [index async for index in await database[row["name"]].list_indexes()]
-            shape = {"name": row["name"], "options": row.get("options", {}), "indexes": indexes}
-            writer.write_document(Kind.shape, shape)
+            if row["name"] in declared:
+                indexes = [index async for index in await database[row["name"]].list_indexes()]
+                shape = {"name": row["name"], "options": row.get("options", {}), "indexes": indexes}
+                writer.write_document(Kind.shape, shape)
         await _copy_all(writer, database, names)
         for attempt in range(_ROUNDS):
             try:
-                return await _correct(writer, database, names, changes)
+                return *await _correct(writer, database, names, changes), left_out
             except OperationFailure as error:
                 if error.code not in _SNAPSHOT_GONE:
                     raise
@@ -230,8 +251,9 @@ async def _count(database: AsyncDatabase[Document], name: str, session: AsyncCli
 class _Changes:
     """Which documents changed since the stream was opened, and up to when we have heard."""
 
-    def __init__(self, stream: AsyncChangeStream[Document]) -> None:
+    def __init__(self, stream: AsyncChangeStream[Document], declared: Collection[str]) -> None:
         self._stream = stream
+        self._declared = declared
         self._ids: dict[str, set[bytes]] = {}
         self._number = 0
         self._heard = asyncio.Condition()
@@ -259,6 +281,8 @@ class _Changes:
                     self._heard.notify_all()
 
     def _note(self, event: Document) -> None:
+        if "ns" in event and event["ns"].get("coll") not in self._declared:
+            return
         if event["operationType"] not in _CHANGES:
             raise CapsuleFailed
         ids = self._ids.setdefault(event["ns"]["coll"], set())
@@ -278,11 +302,13 @@ class _Changes:
 
 
 @asynccontextmanager
-async def _changes_of(database: AsyncDatabase[Document]) -> AsyncGenerator[_Changes]:
+async def _changes_of(
+    database: AsyncDatabase[Document], declared: Collection[str]
+) -> AsyncGenerator[_Changes]:
     """Hear a database's changes during the block; what breaks the hearing breaks the block."""
     shown = {"operationType": 1, "ns": 1, "documentKey": 1}
     async with await database.watch([{"$project": shown}], max_await_time_ms=100) as stream:
-        changes = _Changes(stream)
+        changes = _Changes(stream, declared)
         try:
             async with asyncio.TaskGroup() as group:
                 following = group.create_task(changes.follow())

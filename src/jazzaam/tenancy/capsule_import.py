@@ -275,8 +275,8 @@ class Importer:
             return False
         try:
             await self._catalog.reserve_key(key, names, at)
-        except DuplicateKeyError:
-            return False
+        except DuplicateKeyError:  # somebody's, or its own from before
+            return await self._catalog.names_already(key, names)
         return True
 
     async def _open(
@@ -328,8 +328,11 @@ async def _insert(database: AsyncDatabase[Any], name: str, payload: bytes, *, tr
         try:
             await database[name].insert_many(some, ordered=False, bypass_document_validation=trusted)
         except BulkWriteError as error:
-            first = error.details["writeErrors"][0]
-            raise CapsuleRefused(f"{name}: a document does not fit (error {first['code']}).") from None
+            wrong: Any = error.details.get("writeErrors")
+            if not wrong:
+                raise
+            code = wrong[0]["code"]
+            raise CapsuleRefused(f"{name}: a document does not fit (error {code}).") from None
 
 
 @contextmanager
@@ -340,6 +343,7 @@ def _refusing() -> Generator[None]:
     except (ConnectionFailure, ExecutionTimeout):
         raise
     except (PyMongoError, BSONError, KeyError, TypeError, ValueError, OverflowError) as error:
+        log.warning("import.refused", error=type(error).__name__, exc_info=True)
         raise CapsuleRefused(f"The capsule's data does not fit: {type(error).__name__}.") from None
 
 

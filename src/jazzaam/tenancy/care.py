@@ -98,8 +98,6 @@ class Care:
     async def repair(self, at: datetime, *, stale_after: timedelta = STALE_AFTER) -> AsyncGenerator[Mended]:
         """Finish or undo what crashes left; yields what was done. One failure stops no other."""
         before = at - stale_after
-        for tenant_id in await self._catalog.unreadable():
-            yield Mended(tenant_id, "its row in the catalog cannot be read: look at it")
         for status, mend in self._mends(at, before).items():
             for tenant in await self._catalog.tenants(status, matching=_begun_before(status, before)):
                 said = await self._try(tenant, lambda mend=mend, tenant=tenant: mend(tenant))
@@ -110,22 +108,21 @@ class Care:
             if said is not None:
                 yield said
         for key, names in await self._catalog.reserved_keys(before):
-            tenant = await self._catalog.find(names.tenant_id)
-            said = await self._try(
-                tenant or names.tenant_id,
-                lambda key=key, names=names, tenant=tenant: self._mend_key(key, names, tenant),
-            )
+            said = await self._try(names.tenant_id, lambda key=key, names=names: self._mend_key(key, names))
             if said is not None:
                 yield said
 
     async def keep_ready(self, count: int, at: datetime) -> int:
         """Keep `count` tenants of the present shape waiting for sign-ups; gives how many were made so.
 
-        One of an older shape is brought to it first; one that cannot be does not count.
+        One of an older shape is brought to it first; one that cannot be does not count. The release that
+        leads does it alone: two would take each other's away, and build without end.
         """
+        if not await self._migrator.leads():
+            return 0
         brought = 0
         for tenant in await self._catalog.tenants(TenantStatus.ready):
-            if self._migrator.is_behind(tenant) and await self._migrator.leads():
+            if self._migrator.is_behind(tenant):
                 said = await self._try(tenant, lambda tenant=tenant: self._bring(tenant))
                 brought += said is not None and said.what == _BROUGHT
         return brought + await self._provisioner.keep_ready(count, at)
@@ -185,11 +182,14 @@ class Care:
         return "its sign-up never ended: ready again" if back else None
 
     async def _go_on_erasing(self, tenant: Tenant, at: datetime) -> str | None:
-        """Erase what was closed for good, after the fence; undo what was taken back half-way."""
+        """Erase what was closed for good, after the fence; undo what was taken back half-way.
+
+        Only the release that leads erases: an older one does not know of everything.
+        """
         closed_at = await self._erasure.closed_at(tenant.id)
         if closed_at is None:
             return await self._undo(tenant, at)
-        if closed_at + self._erasure.fence > at:
+        if closed_at + self._erasure.fence > at or not await self._migrator.leads():
             return None
         await self._erasure.finish(tenant.id, at)
         return "erased"
@@ -204,17 +204,19 @@ class Care:
         said += [f"its old MongoDB user {name} was dropped" for name in dropped]
         return "; ".join(said) or None
 
-    async def _mend_key(self, key: str, names: PublicKey, tenant: Tenant | None) -> str | None:
+    async def _mend_key(self, key: str, names: PublicKey) -> str | None:
         """Activate a reserved key whose document was written, and release one whose was not.
 
-        The keys of a tenant that is not open yet are of who builds it.
+        The keys of a tenant that is not open yet are of who builds it, those of an unknown kind of another
+        release.
         """
-        if tenant is not None and tenant.status not in (TenantStatus.active, TenantStatus.suspended):
-            return None
-        spec = self._holders.get(names.kind)
-        if tenant is None or spec is None or spec.public_key is None:
+        tenant, spec = await self._catalog.find(names.tenant_id), self._holders.get(names.kind)
+        if tenant is None:
             await self._catalog.release_key(key)
             return "a public key of nothing was released"
+        opened = tenant.status in (TenantStatus.active, TenantStatus.suspended)
+        if not opened or spec is None or spec.public_key is None:
+            return None
         with await self._tenancy.administer(tenant) as db:
             written = await db[spec].find_one({spec.public_key.field: key}, {"_id": 1})
         if written is None:
@@ -223,8 +225,14 @@ class Care:
         await self._catalog.activate_key(key)
         return "a public key was activated"
 
-    async def unknown_databases(self) -> AsyncGenerator[Mended]:
-        """Drop the databases of erased tenants, should one have come back; report other unknown ones."""
+    async def strays(self, *, drop_returned: bool = False) -> AsyncGenerator[Mended]:
+        """Report rows that nobody can read, and databases that no company of the catalog has.
+
+        The database of an erased company may have come back with an old backup. With `drop_returned` it is
+        dropped: not by itself, since another installation with this prefix may have a company of that id.
+        """
+        for tenant_id in await self._catalog.unreadable():
+            yield Mended(tenant_id, "its row in the catalog cannot be read: look at it")
         prefix = self._tenancy.naming.prefix
         for cluster in self._clusters.names:
             client = self._clusters.client(cluster, OPERATOR)
@@ -232,11 +240,13 @@ class Care:
             ours = {name for name in names if name.startswith(prefix)}
             known = await self._catalog.databases()
             for name in sorted(ours - known):
-                if await self._was_erased(name.removeprefix(prefix)):
+                if not await self._was_erased(name.removeprefix(prefix)):
+                    yield Mended(name, "no company of the catalog has this database: left as it is")
+                elif drop_returned:
                     await client.drop_database(name)
                     yield Mended(name, "the database of an erased company had come back: dropped")
                 else:
-                    yield Mended(name, "no company of the catalog has this database: left as it is")
+                    yield Mended(name, "a database of an erased company's name: --drop-returned drops it")
 
     async def _was_erased(self, text: str) -> bool:
         try:
@@ -248,15 +258,13 @@ class Care:
         self, about: Tenant | TenantId, mend: Callable[[], Awaitable[str | None]]
     ) -> Mended | None:
         """Mend one thing, and say what was done or why not; a cluster that is away is not asked again."""
-        tenant_id, cluster = (
-            (about.id, about.cluster) if isinstance(about, Tenant) else (about, self._clusters.names[0])
-        )
+        tenant_id, cluster = (about.id, about.cluster) if isinstance(about, Tenant) else (about, "")
         if cluster in self._clusters.silent:
             return Mended(tenant_id, "could not be looked at: its cluster does not answer")
         try:
             said = await mend()
         except Exception as error:  # noqa: BLE001 - one tenant's trouble stops no other's repair
-            if isinstance(error, ServerSelectionTimeoutError):
+            if cluster and isinstance(error, ServerSelectionTimeoutError):
                 self._clusters.fell_silent(cluster)
             log.warning("care.failed", tenant=tenant_id, error=type(error).__name__)
             return Mended(tenant_id, f"could not be repaired: {type(error).__name__}")

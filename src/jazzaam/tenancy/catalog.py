@@ -12,7 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from jazzaam.logging import get_logger
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.database import Document, Fields, Filter, Sort, SystemDatabase, Update
-from jazzaam.tenancy.errors import TenantExists, TenantNotFound
+from jazzaam.tenancy.errors import TenantExists, TenantNotFound, TenantNotReady
 from jazzaam.tenancy.freshness import FreshCache, Freshness, Loaded, Source
 from jazzaam.tenancy.models import Credential, Tenant, TenantId, TenantStatus
 
@@ -193,6 +193,11 @@ class Catalog:
             }
         )
 
+    async def names_already(self, key: str, names: PublicKey) -> bool:
+        """Tell whether a key stands for this very thing, in whatever state."""
+        row = await self._system[PUBLIC_KEYS].find_one({"_id": key}, _KEY_FIELDS)
+        return row is not None and _public_key(row) == names
+
     async def activate_key(self, key: str) -> None:
         """Let a reserved key open what it names; safe to repeat."""
         await self._system[PUBLIC_KEYS].update_one({"_id": key}, {"$set": {"state": KeyState.active}})
@@ -203,9 +208,9 @@ class Catalog:
             {"tenantId": tenant_id, "state": KeyState.reserved}, {"$set": {"state": KeyState.active}}
         )
 
-    async def release_keys(self, tenant_id: TenantId) -> None:
-        """Take all keys of a tenant away that never opened; safe to repeat."""
-        await self._system[PUBLIC_KEYS].delete_many({"tenantId": tenant_id})
+    async def release_keys(self, tenant_id: TenantId, since: datetime) -> None:
+        """Take the keys away that were reserved for a tenant since a time; safe to repeat."""
+        await self._system[PUBLIC_KEYS].delete_many({"tenantId": tenant_id, "createdAt": {"$gte": since}})
 
     async def release_key(self, key: str) -> None:
         """Take a key away; safe to repeat."""
@@ -221,7 +226,11 @@ class Catalog:
 
     async def _load_tenant(self, tenant_id: TenantId) -> Loaded[Tenant] | None:
         row = await self._system[TENANTS].find_one({"_id": tenant_id}, TENANT_FIELDS)
-        return Loaded(tenant_of(row), [Source(TENANTS.name, tenant_id)]) if row else None
+        try:
+            return Loaded(tenant_of(row), [Source(TENANTS.name, tenant_id)]) if row else None
+        except (KeyError, TypeError, ValueError):
+            log.warning("catalog.row_unreadable", tenant=tenant_id)
+            raise TenantNotReady("The catalog's row of this company cannot be read.") from None
 
     async def _load_key(self, key: str) -> Loaded[PublicKey] | None:
         row: dict[str, Any] | None = await self._system[PUBLIC_KEYS].find_one(

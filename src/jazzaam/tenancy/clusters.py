@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pymongo import AsyncMongoClient
-from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo.errors import (
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
 from jazzaam.tenancy.errors import ClusterAway, ClusterSilent, ClusterUnknown, DeploymentUnfit
 from jazzaam.tenancy.users import APP, ClusterUser
@@ -89,8 +94,11 @@ class Clusters:
             self._silent_until[name] = time.monotonic() + SILENCE_SECONDS
         try:
             yield
-        except ServerSelectionTimeoutError:
+        except (ServerSelectionTimeoutError, NetworkTimeout):
             self.fell_silent(name)
+            raise
+        except OperationFailure:  # that is an answer
+            self._silent_until.pop(name, None)
             raise
         self._silent_until.pop(name, None)
 

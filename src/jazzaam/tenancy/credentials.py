@@ -153,11 +153,11 @@ class Credentials:
         dropped: list[str] = []
         for old in (journal or {}).get("credentialsRetiring", ()):
             if journal is not None and old["until"] <= at:
-                await self._drop_user(journal["cluster"], user_name(tenant_id, old["epoch"]))
+                gone = await self._drop_user(journal["cluster"], user_name(tenant_id, old["epoch"]))
                 await self._catalog.alter(
                     {"_id": tenant_id}, {"$pull": {"credentialsRetiring": {"epoch": old["epoch"]}}}
                 )
-                dropped.append(user_name(tenant_id, old["epoch"]))
+                dropped += [user_name(tenant_id, old["epoch"])] if gone else []
                 self._observe(Step.old_user_dropped)
         return dropped
 
@@ -218,17 +218,19 @@ class Credentials:
                 raise
             raise UserTaken from None
 
-    async def _drop_user(self, cluster: str, name: str) -> None:
-        """Drop one of our users; safe to repeat."""
+    async def _drop_user(self, cluster: str, name: str) -> bool:
+        """Drop one of our users; tells whether it was there. Safe to repeat."""
         admin = self._clusters.client(cluster, OPERATOR).admin
         ours = {"user": name, f"customData.{_OF}": self._naming.system}
         if not (await admin.command("usersInfo", 1, filter=ours))["users"]:
-            return
+            return False
         try:
             await admin.command("dropUser", name)
         except OperationFailure as error:
             if error.code != _USER_NOT_FOUND:
                 raise
+            return False
+        return True
 
 
 def _users_of(tenant_id: TenantId) -> Mapping[str, Any]:

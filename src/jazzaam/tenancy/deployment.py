@@ -117,7 +117,7 @@ class Deployment:
                     raise
                 log.warning("cluster.unusable", cluster=name, detail=error.detail)
         if declare or not await is_registered(self.system()):
-            await register_release(self.system(), self.declared.shape, at)
+            await register_release(self.system(), self.migrator.release, at)
         if await self.migrator.leads():
             await schema.bring(self.system().raw, self.declared.system)
 
@@ -158,7 +158,8 @@ def deploy(
     catalog = Catalog(system(), freshness, size=bounds.catalog_size)
     credentials = Credentials(naming, clusters, catalog, cipher, observe=observe)
     placement = Placement(clusters, table_limit=bounds.table_limit)
-    migrator = Migrator(system(), catalog, placement, shape, pause=bounds.touch_pause)
+    release = schema.fingerprint([*shape.collections, *declared.system], shape.data_version)
+    migrator = Migrator(system(), catalog, placement, shape, release, pause=bounds.touch_pause)
     tenancy = Tenancy(
         naming=naming,
         clusters=clusters,

@@ -31,14 +31,15 @@ USAGES: Final = CollectionSpec(
     indexes=(IndexSpec("whose numbers are to be counted again", (("countedAt", 1),)),),
     tenant_key="_id",
 )
-"""{_id: tenant, countedAt, epoch, <limit>[@<day or month>]: reserved, held: {<limit>: [{id, until}]}}.
+"""{_id: tenant, countedAt, epochs, <limit>[@<day or month>]: reserved, held: {<limit>: [{id, until}]}}.
 
-`epoch` counts how often the numbers were put right.
+`epochs` counts for each limit how often its number was put right.
 """
 
 _REMEMBERED: Final = 20_000
 _BLOCKS_IN_A_LIMIT: Final = 20
 _REFUSED_SECONDS: Final = 1.0
+_GIVE_BACK_SECONDS: Final = 5.0
 
 
 class LimitKind(StrEnum):
@@ -96,7 +97,7 @@ def allowed_to(tenant: Tenant, spec: LimitSpec) -> int | None:
 class _Block:
     """Units that this process has reserved and not spent.
 
-    They count in one `epoch` of the row: when its numbers are put right, they are void.
+    They count in one epoch of their number: when it is put right, they are void.
     """
 
     __slots__ = ("epoch", "left", "lock", "refused", "refused_until", "size")
@@ -213,7 +214,8 @@ class Limits:
     async def used(self, tenant_id: TenantId) -> Document:
         """Read what is reserved, by the limit's name; what this process has left is not counted."""
         found = await self._row(tenant_id)
-        found.pop("epoch", None)
+        for other in ("epochs", "countedAt"):
+            found.pop(other, None)
         for (owner, field), block in self._blocks.items():
             if owner == tenant_id and field in found:
                 found[field] -= block.left
@@ -234,20 +236,20 @@ class Limits:
         counts = await count()
         over = [name for name in before if "@" in name and name.partition("@")[2] < f"{at:%Y-%m}"]
         wrong = {name: number - before.get(name, 0) for name, number in counts.items()}
-        epoch = before.get("epoch", 0)
+        epochs = {f"epochs.{name}": 1 for name in counts}
         with contextlib.suppress(DuplicateKeyError):
             await self._system()[USAGES].update_one(
-                {"_id": tenant_id, "epoch": _same(epoch)},
+                {"_id": tenant_id, "countedAt": before.get("countedAt")},
                 {
-                    "$inc": {**wrong, "epoch": 1},
+                    "$inc": {**wrong, **epochs},
                     "$set": {"countedAt": at},
                     **({"$unset": dict.fromkeys(over, "")} if over else {}),
                 },
                 upsert=not before,
             )
-            for (owner, _), block in self._blocks.items():
-                if owner == tenant_id:
-                    block.forget()
+            for name in counts:
+                if (tenant_id, name) in self._blocks:
+                    self._blocks[tenant_id, name].forget()
 
     async def uncounted(self, before: datetime, limit: int) -> list[TenantId]:
         """List tenants that use something and were not counted since a time."""
@@ -263,12 +265,16 @@ class Limits:
         await self._system()[USAGES].update_one({"_id": tenant_id}, {"$set": {"countedAt": at}})
 
     async def give_all_back(self) -> None:
-        """Give back every unit that is left: the process ends."""
-        if self._returning is not None:
-            await self._returning
-        while self._blocks:
-            (tenant_id, field), block = self._blocks.popitem()
-            await self._return(tenant_id, field, block, block.left)
+        """Give back every unit that is left: the process ends. What cannot go in 5 seconds stays."""
+        try:
+            async with asyncio.timeout(_GIVE_BACK_SECONDS):
+                if self._returning is not None:
+                    await self._returning
+                while self._blocks:
+                    (tenant_id, field), block = self._blocks.popitem()
+                    await self._return(tenant_id, field, block, block.left)
+        except TimeoutError:
+            log.warning("limits.not_given_back", blocks=len(self._blocks))
 
     def _returned(self, _task: "asyncio.Task[None]") -> None:
         self._returning = None
@@ -318,15 +324,14 @@ class Limits:
         """Reserve `want` more where no more than `allowed` result; tells whether it could."""
         room = {} if allowed is None else {field: {"$not": {"$gt": allowed - want}}}
         rows, taken = self._system()[USAGES], {"$inc": {field: want}}
+        where, shown = {"_id": tenant_id, **room}, {"epochs": 1}
         try:
-            row = await rows.find_one_and_update(
-                {"_id": tenant_id, **room}, taken, {"epoch": 1}, upsert=True
-            )
+            row = await rows.find_one_and_update(where, taken, shown, upsert=True)
         except DuplicateKeyError:  # the row is there: it has no such room, or came at this moment
-            row = await rows.find_one_and_update({"_id": tenant_id, **room}, taken, {"epoch": 1})
+            row = await rows.find_one_and_update(where, taken, shown)
         if row is None:
             return False
-        block.add(want, row.get("epoch", 0))
+        block.add(want, row.get("epochs", {}).get(field, 0))
         return True
 
     async def _return_what_nobody_used(self) -> None:
@@ -345,7 +350,7 @@ class Limits:
             return
         whose: Document = {"_id": tenant_id}
         if block.epoch is not None:
-            whose["epoch"] = _same(block.epoch)
+            whose[f"epochs.{field}"] = {"$in": [block.epoch, None] if block.epoch == 0 else [block.epoch]}
         fewer = {"$max": [0, {"$subtract": [{"$ifNull": [f"${field}", 0]}, count]}]}
         try:
             there = await self._system()[USAGES].update_one(whose, [{"$set": {field: fewer}}])
@@ -356,10 +361,5 @@ class Limits:
             block.forget()
 
     async def _row(self, tenant_id: TenantId) -> Document:
-        others = {"_id": 0, "held": 0, "countedAt": 0}
+        others = {"_id": 0, "held": 0}
         return dict(await self._system()[USAGES].find_one({"_id": tenant_id}, others) or {})
-
-
-def _same(epoch: int) -> Document:
-    """Match a row's epoch; one whose numbers were never put right has none."""
-    return {"$in": [epoch, None] if epoch == 0 else [epoch]}

@@ -25,7 +25,7 @@ RELEASES: Final = CollectionSpec(
     "releases",
     indexes=(IndexSpec("the newest", (("number", 1),), unique=True),),
 )
-"""Each shape that was ever declared, by its fingerprint, numbered in the order they came."""
+"""Each release that ever was here, by the fingerprint of all it declares, numbered as they came."""
 _SUPERSEDED_SECONDS: Final = 10.0
 
 
@@ -34,22 +34,22 @@ class Superseded(Conflict):
 
 
 async def register_release(
-    system: SystemDatabase, shape: Shape, at: datetime, *, again: bool = False
+    system: SystemDatabase, release: str, at: datetime, *, again: bool = False
 ) -> None:
-    """Write down that this shape is declared; safe to repeat, also by several processes at once.
+    """Write down that a release is here; safe to repeat, also by several processes at once.
 
-    One that was declared before keeps its place, unless it is to lead `again`: after a rollback.
+    One that was here before keeps its place, unless it is to lead `again`: after a rollback.
     """
     rows = system[RELEASES]
     while True:
         newest = await rows.find_one({}, {"number": 1}, sort=[("number", -1)])
-        leads = newest is not None and newest["_id"] == shape.fingerprint
-        if leads or (not again and await rows.count({"_id": shape.fingerprint})):
+        leads = newest is not None and newest["_id"] == release
+        if leads or (not again and await rows.count({"_id": release})):
             return
         place = {"number": (newest["number"] if newest else 0) + 1, "at": at}
         try:
             await rows.update_one(
-                {"_id": shape.fingerprint}, {"$set" if again else "$setOnInsert": place}, upsert=True
+                {"_id": release}, {"$set" if again else "$setOnInsert": place}, upsert=True
             )
         except DuplicateKeyError:  # another took that number
             continue
@@ -60,18 +60,18 @@ async def is_registered(system: SystemDatabase) -> bool:
     return await system[RELEASES].find_one({}, {"_id": 1}) is not None
 
 
-async def is_newest(system: SystemDatabase, shape: Shape) -> bool:
-    """Tell whether no later shape was declared.
+async def is_newest(system: SystemDatabase, release: str) -> bool:
+    """Tell whether no later release was here.
 
     While a release is rolled out its processes and those of the last one run side by side. Only the
     newest changes tenants: the older ones serve them as they find them.
     """
     newest = await system[RELEASES].find_one({}, {"_id": 1}, sort=[("number", -1)])
-    return newest is None or newest["_id"] == shape.fingerprint
+    return newest is None or newest["_id"] == release
 
 
 class Migrator:
-    """Brings one tenant at a time to the shape.
+    """Brings one tenant at a time to the shape that `release` declares.
 
     A request waits for it at most `touch_seconds`; the work goes on without it. One that failed is not
     tried again by requests for `pause`.
@@ -83,11 +83,13 @@ class Migrator:
         catalog: Catalog,
         placement: Placement,
         shape: Shape,
+        release: str,
         *,
         touch_seconds: float = 10.0,
         pause: timedelta = timedelta(seconds=10),
     ) -> None:
         self.shape = shape
+        self.release = release
         self._system = system
         self._catalog = catalog
         self._placement = placement
@@ -104,7 +106,7 @@ class Migrator:
 
     async def leads(self) -> bool:
         """Tell whether this release is the newest, the only one that changes tenants."""
-        return await is_newest(self._system, self.shape)
+        return await is_newest(self._system, self.release)
 
     async def require_lead(self) -> None:
         """Go on only if this release leads; raises `Superseded`."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bson import ObjectId
-from pymongo.errors import ServerSelectionTimeoutError
+from pymongo.errors import ConnectionFailure
 
 from jazzaam.logging import get_logger
 from jazzaam.tenancy import schema
@@ -140,7 +140,7 @@ class Provisioner:
         try:
             with self._clusters.asking(cluster):
                 await self._clusters.client(cluster).admin.command("ping")
-        except (ServerSelectionTimeoutError, ClusterAway):
+        except (ConnectionFailure, ClusterAway):
             return False
         return True
 
@@ -216,7 +216,7 @@ class Provisioner:
         if held is None:
             return False
         async with asyncio.timeout(UNDO_LASTS.total_seconds() / 2):
-            await self._catalog.release_keys(tenant.id)
+            await self._catalog.release_keys(tenant.id, tenant.created_at)
             await self._clusters.client(tenant.cluster, OPERATOR).drop_database(tenant.database)
             return await self._catalog.remove(held)
 

@@ -72,6 +72,16 @@ class Tenancy:
         _require_active(tenant)  # and nothing is awaited after it
         return self._shared(tenant)
 
+    async def confirm(self, db: TenantDatabase) -> None:
+        """Ask again whether a handle may be used, after a wait.
+
+        Raises as `open` does, and `TenantBusy` when its MongoDB user was changed.
+        """
+        tenant = await self.catalog.tenant(db.tenant.id)
+        _require_active(tenant)
+        if tenant.credential != db.tenant.credential:
+            raise TenantBusy
+
     async def administer(self, tenant: Tenant, user: ClusterUser | None = None) -> TenantDatabase:
         """Give a handle in any state of the tenant: for work on the fleet, never for a request.
 

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError
 
 from jazzaam.control.companies.models import COMPANIES, DEFAULT_SETTINGS, PROFILE_FIELDS
 from jazzaam.control.memberships.models import MEMBERSHIPS
@@ -44,9 +43,15 @@ async def adopt_company(db: SystemDatabase, tenant_id: TenantId, row: Document) 
     """Write the document of a company that was imported, in the running change.
 
     It is no account: it has no password, and an address that nobody can have (RFC 2606). Its plan is the
-    free one. Raises `TenantExists` when an account has its id.
+    free one. A company that is there, and whose database was lost, stays as it is. Raises `TenantExists`
+    when a person's account has its id.
     """
-    now = datetime.now(UTC)
+    rows, now = CompanyScope(db, ObjectId(tenant_id))[COMPANIES], datetime.now(UTC)
+    there = await rows.find_one({}, {"userType": 1})
+    if there is not None and there["userType"] == "company":
+        return
+    if there is not None:
+        raise TenantExists(f"Somebody's account has the id {tenant_id}: import it under another.")
     company: Document = {
         "email": f"{tenant_id}@imported.invalid",
         "userType": "company",
@@ -60,10 +65,7 @@ async def adopt_company(db: SystemDatabase, tenant_id: TenantId, row: Document) 
         "createdAt": now,
         "updatedAt": now,
     }
-    try:
-        await CompanyScope(db, ObjectId(tenant_id))[COMPANIES].insert(company)
-    except DuplicateKeyError:
-        raise TenantExists(f"Somebody's account has the id {tenant_id}: import it under another.") from None
+    await rows.insert(company)
 
 
 def _profile(row: Document) -> Document:

@@ -8,7 +8,12 @@ from bson import ObjectId
 from fastapi import APIRouter, Query, Response
 
 from jazzaam.control.accounts.dependencies import SIGNED_IN
-from jazzaam.crm.dependencies import IDEMPOTENT, MEMBER_ERRORS, CurrentWorkspace
+from jazzaam.crm.dependencies import (
+    IDEMPOTENT,
+    MEMBER_ERRORS,
+    MEMBER_WRITE_ERRORS,
+    CurrentWorkspace,
+)
 from jazzaam.crm.forms import service
 from jazzaam.crm.forms.errors import FormExists, FormNotFound
 from jazzaam.crm.forms.models import FormType
@@ -46,7 +51,7 @@ async def list_forms(query: Annotated[PageQuery, Query()], workspace: CurrentWor
     summary="Make a form",
     response_model=Form,
     dependencies=[IDEMPOTENT],
-    responses=documented(*MEMBER_ERRORS),
+    responses=documented(*MEMBER_WRITE_ERRORS),
 )
 async def create_form(body: FormCreate, workspace: CurrentWorkspace) -> Response:
     """Make a custom form; it takes submissions at once."""
@@ -59,7 +64,7 @@ async def create_form(body: FormCreate, workspace: CurrentWorkspace) -> Response
     summary="Make a platform's form",
     response_model=Form,
     dependencies=[IDEMPOTENT],
-    responses=documented(*MEMBER_ERRORS, FormExists),
+    responses=documented(*MEMBER_WRITE_ERRORS, FormExists),
 )
 async def create_platform_form(platform: PlatformName, workspace: CurrentWorkspace) -> Response:
     """Make the form of a platform from its template; each platform has one."""

@@ -7,14 +7,18 @@ from bson import ObjectId
 from fastapi import APIRouter, Query, Response
 
 from jazzaam.control.accounts.dependencies import SIGNED_IN
-from jazzaam.crm.dependencies import IDEMPOTENT, MEMBER_ERRORS, CurrentWorkspace
+from jazzaam.crm.dependencies import (
+    IDEMPOTENT,
+    MEMBER_ERRORS,
+    MEMBER_WRITE_ERRORS,
+    CurrentWorkspace,
+)
 from jazzaam.crm.leads import service
 from jazzaam.crm.leads.errors import LeadChanged, LeadExists, LeadNotFound
 from jazzaam.crm.leads.listing import Listing
 from jazzaam.crm.leads.models import LeadStatus, Platform
 from jazzaam.crm.leads.schemas import LeadCreate, LeadDetail, LeadPage, LeadUpdate
 from jazzaam.tenancy.database import Document
-from jazzaam.tenancy.limits import LimitReached
 from jazzaam.web.input import IdInPath, PageQuery
 from jazzaam.web.json import json_response, resource
 from jazzaam.web.problems import documented
@@ -75,7 +79,7 @@ async def list_leads(query: Annotated[LeadQuery, Query()], workspace: CurrentWor
     summary="Add a lead",
     response_model=LeadDetail,
     dependencies=[IDEMPOTENT],
-    responses=documented(*MEMBER_ERRORS, LeadExists, LimitReached),
+    responses=documented(*MEMBER_WRITE_ERRORS, LeadExists),
 )
 async def create_lead(body: LeadCreate, workspace: CurrentWorkspace) -> Response:
     """Add a lead by hand."""
@@ -99,7 +103,7 @@ async def get_lead(leadId: IdInPath, workspace: CurrentWorkspace) -> Response:  
     "/{leadId}",
     summary="Change a lead",
     response_model=LeadDetail,
-    responses=documented(*MEMBER_ERRORS, LeadNotFound, LeadChanged),
+    responses=documented(*MEMBER_WRITE_ERRORS, LeadNotFound, LeadChanged),
 )
 async def update_lead(
     leadId: IdInPath,  # noqa: N803 - named on the wire
@@ -115,7 +119,7 @@ async def update_lead(
     "/{leadId}",
     status_code=204,
     summary="Delete a lead",
-    responses=documented(*MEMBER_ERRORS, LeadNotFound),
+    responses=documented(*MEMBER_WRITE_ERRORS, LeadNotFound),
 )
 async def delete_lead(leadId: IdInPath, workspace: CurrentWorkspace) -> None:  # noqa: N803 - named on the wire
     """Move a lead and what hangs on it to the trash, where it is kept for 30 days."""

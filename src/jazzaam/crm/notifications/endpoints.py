@@ -6,7 +6,7 @@ from bson import ObjectId
 from fastapi import APIRouter, Query, Response
 
 from jazzaam.control.accounts.dependencies import SIGNED_IN
-from jazzaam.crm.dependencies import MEMBER_ERRORS, CurrentWorkspace
+from jazzaam.crm.dependencies import MEMBER_ERRORS, MEMBER_WRITE_ERRORS, CurrentWorkspace
 from jazzaam.crm.notifications import service
 from jazzaam.crm.notifications.errors import NotificationNotFound
 from jazzaam.crm.notifications.schemas import NotificationPage
@@ -34,7 +34,7 @@ async def list_notifications(query: Annotated[PageQuery, Query()], workspace: Cu
     "/{notificationId}/read",
     status_code=204,
     summary="Mark a notification as read",
-    responses=documented(*MEMBER_ERRORS, NotificationNotFound),
+    responses=documented(*MEMBER_WRITE_ERRORS, NotificationNotFound),
 )
 async def mark_read(notificationId: IdInPath, workspace: CurrentWorkspace) -> None:  # noqa: N803 - named on the wire
     """Mark one as read; safe to repeat."""
