@@ -12,11 +12,14 @@ from jazzaam.config import Settings
 from jazzaam.control.accounts.tokens import AccessTokens
 from jazzaam.control.rate_limits import SharedRateLimits
 from jazzaam.features import FEATURES
-from jazzaam.logging import configure_logging
+from jazzaam.logging import configure_logging, get_logger
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.web.app import create_http_app
+from jazzaam.web.listening import listen_at
 from jazzaam.web.metrics import metrics_at
 from jazzaam.web.protocol import BoundedProtocol
+
+log = get_logger(__name__)
 
 GRACEFUL_SECONDS = 4
 """How long open requests may go on after SIGTERM."""
@@ -74,10 +77,12 @@ async def serve(settings: Settings) -> None:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         timeout_keep_alive=65,
     )
+    listening = listen_at(settings.host, settings.port, "JAZZAAM_PORT")
     settle_memory()
+    log.info("serve.started", host=settings.host, port=settings.port)
     statistics = application.deployment.tenancy.pool.statistics
     async with metrics_at(settings.metrics_host, settings.metrics_port, statistics):
-        await uvicorn.Server(config).serve()
+        await uvicorn.Server(config).serve(sockets=[listening])
 
 
 def settle_memory() -> None:

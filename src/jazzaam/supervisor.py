@@ -24,6 +24,7 @@ from jazzaam.embedded.mongod import running_mongod
 from jazzaam.errors import ConfigurationError
 from jazzaam.logging import get_logger
 from jazzaam.tenancy.users import CLUSTER_USERS
+from jazzaam.web.listening import listen_at
 
 log = get_logger(__name__)
 
@@ -41,7 +42,7 @@ async def supervise(settings: Settings, *, after_start: Sequence[Sequence[str]] 
     `after_start` are `jazzaam` commands to run once; what they print appears when the API answers.
     Raises `ConfigurationError` in one line when something cannot start.
     """
-    _require_free(settings)
+    listen_at(settings.host, settings.port, "JAZZAAM_PORT").close()  # finds out at once
     private_folder(settings.data_dir)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -197,17 +198,3 @@ async def _watch(
                 children.start(name)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 0.2)
-
-
-def _require_free(settings: Settings) -> None:
-    """Find out at once whether the API's port is taken."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"Port {settings.port} of {settings.host} cannot be used ({error.strerror}): "
-                "end what uses it, or set JAZZAAM_PORT."
-            ) from None

@@ -71,6 +71,8 @@ async def work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+    if settings.mongodb_uri is not None and settings.mongodb_operator_uri is None:
+        log.warning("worker.without_operator", detail="JAZZAAM_MONGODB_OPERATOR_URI: MONGODB_URI is used.")
     log.info("worker.started")
     port = None if settings.metrics_port is None else settings.metrics_port + 1
     statistics = application.deployment.tenancy.pool.statistics

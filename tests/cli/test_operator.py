@@ -9,8 +9,11 @@ from tests.conftest import forget_tenants
 
 from jazzaam.__main__ import main
 from jazzaam.crm.leads.models import LEADS
+from jazzaam.signing import Keyring
 from jazzaam.tenancy.catalog import TENANTS
+from jazzaam.tenancy.encryption_keys import ENCRYPTION_KEYS
 from jazzaam.tenancy.models import TenantStatus, Tier
+from jazzaam.tenancy.report import reports
 
 
 @pytest.fixture
@@ -65,11 +68,18 @@ async def test_the_list_names_every_company(command, acme):
     status, out, _ = await command("tenants", "list")
 
     assert status == 0
-    assert f"{acme.id}  active        shared     main  jazzaam_company_{acme.id}\n" in out
+    assert f"{acme.id}  active        shared     main  Acme\n" in out
+    await command("tenants", "delete", acme.id)
+    (line,) = [line for line in (await command("tenants", "list"))[1].splitlines() if acme.id in line]
+    assert "suspended" in line
+    assert "(erased after 20" in line
 
 
 async def test_a_tier_is_set_and_its_credentials_rotated(command, acme, catalog, application):
-    status, out, _ = await command("tenants", "set-tier", acme.id, "dedicated", "--grace", "0")
+    status, _, err = await command("tenants", "rotate-credentials", acme.id)
+    assert (status, "is shared" in err) == (2, True)
+    assert (await row(catalog, acme)).tier is Tier.shared
+    status, out, _ = await command("tenants", "set-tier", acme.id, "dedicated")
     assert (status, out) == (0, f"{acme.id} is dedicated now.\n")
     assert (await row(catalog, acme)).tier is Tier.dedicated
 
@@ -146,15 +156,13 @@ async def test_drift_is_named_and_migrating_mends_it(command, acme, globex, appl
     assert f"{acme.id}: missing index leads.createdAt_-1__id_-1" in out
     assert f"{globex.id}: " not in out
 
-    await application.deployment.tenancy.catalog.alter(
-        {"_id": acme.id}, {"$set": {"schemaFingerprint": "older"}}
-    )
-    status, out, _ = await command("tenants", "migrate", "--dry-run", "--where", "shape=older")
+    assert "0 of 0 companies done" in (await command("tenants", "migrate", "--tenants", both))[1]
+    status, out, _ = await command("tenants", "migrate", "--all", "--dry-run", "--tenants", both)
     assert status == 1
     assert f"{acme.id}: missing index" in out
-    status, out, _ = await command("tenants", "migrate", "--tenants", both)
+    status, out, _ = await command("tenants", "migrate", "--all", "--tenants", both)
     assert status == 0
-    assert "1 of 1 companies done" in out
+    assert "2 of 2 companies done" in out
     assert (await command("tenants", "drift", "--tenants", both))[0] == 0
 
 
@@ -178,6 +186,36 @@ async def test_the_pools_of_running_processes_are_shown(command, acme, applicati
 
     assert " of 50 open, 0 leased, 0 waiting, " in shown
     await deployment.credentials.drop_all(acme.db.tenant)
+
+
+async def test_keys_are_not_rotated_before_every_process_has_the_new_one(
+    command, app, application, settings
+):
+    async with asyncio.timeout(15):
+        while not await reports(application.deployment.system(), application.control.clock.now()):
+            await asyncio.sleep(0.2)
+    new = "a newer key of thirty-two bytes or more"
+    both = f"{new},{settings.encryption_keys[0].get_secret_value()}"
+
+    status, _, err = await command("keys", "rotate", ENCRYPTION_KEYS=both)
+
+    assert status == 2
+    assert f"lacks the key {Keyring([new]).current_id}: restart it" in err
+    await application.deployment.system()[ENCRYPTION_KEYS].delete_many({"_id": Keyring([new]).current_id})
+    assert (await command("keys", "rotate"))[0] == 0
+
+
+async def test_without_the_right_to_keep_users_nothing_is_begun(command, acme, settings, catalog):
+    app_uri = settings.mongodb_uri.get_secret_value()
+
+    status, _, err = await command(
+        "tenants", "set-tier", acme.id, "dedicated", MONGODB_OPERATOR_URI=app_uri
+    )
+
+    assert status == 2
+    assert "not authorized" in err
+    assert (await command("tenants", "set-tier", acme.id, "dedicated"))[0] == 0
+    await command("tenants", "set-tier", acme.id, "shared", "--grace", "0")
 
 
 async def test_repair_says_when_there_is_nothing(command, acme):
@@ -208,8 +246,10 @@ async def test_keys_are_listed_without_showing_one(command, settings):
         (("tenants", "drift", "--tenants", "@/no/such/file"), "cannot be read (FileNotFoundError)"),
         (("tenants", "drift", "--where", "colour=red"), "--where 'colour=red': say one of cluster,"),
         (("tenants", "export", "f" * 24, "/no/such/folder/x"), "There is no such company."),
-        (("tenants", "import", "/no/such/file"), "cannot be read"),
-        (("tenants", "import", "pyproject.toml"), "pyproject.toml is not a capsule."),
+        (("tenants", "import", "/no/such/file", "--no-owner"), "cannot be read"),
+        (("tenants", "import", "pyproject.toml", "--no-owner"), "pyproject.toml is not a capsule."),
+        (("tenants", "import", "pyproject.toml"), "--owner EMAIL, or --no-owner"),
+        (("tenants", "drift", "--where", "status=asleep"), "status is one of provisioning, ready,"),
         (("keys", "forget", "00000000"), "'00000000' is no key in use"),
     ],
 )

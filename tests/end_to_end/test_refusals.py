@@ -60,15 +60,39 @@ def test_doctor_names_what_a_standalone_lacks(tmp_path, standalone):
     assert "createUser" not in lacking
 
 
+def fresh(mongod):
+    """A deployment in which no encryption key is in use yet."""
+    return {"MONGODB_URI": mongod.uri("jazzaam_operator"), "SYSTEM_DATABASE": "jazzaam_fresh"}
+
+
+def test_doctor_examines_each_user(tmp_path, mongod):
+    lines = lines_of(
+        tmp_path, "doctor", status=1, **fresh(mongod),
+        MONGODB_RELAY_URI=mongod.uri("jazzaam_watcher"), MONGODB_WATCHER_URI=mongod.uri("jazzaam_relay"),
+    )  # fmt: skip
+
+    lacking = [line for line in lines if line.startswith("LACKS")]
+    assert [line.split(":")[0] for line in lacking] == ["LACKS  user relay", "LACKS  user watcher"]
+
+
+def test_doctor_leaves_nothing_behind_also_where_it_may_not_drop(tmp_path, mongod):
+    lines_of(
+        tmp_path, "doctor", status=1, MONGODB_URI=mongod.uri("jazzaam_app"), SYSTEM_DATABASE="jazzaam_fresh"
+    )
+
+    with MongoClient(mongod.uri("jazzaam_root")) as client:
+        assert [name for name in client.list_database_names() if "doctor" in name] == []
+
+
 def test_doctor_finds_nothing_wrong_with_the_embedded_one(tmp_path, mongod):
-    lines = lines_of(tmp_path, "doctor", status=0, MONGODB_URI=mongod.uri("jazzaam_operator"))
+    lines = lines_of(tmp_path, "doctor", status=0, **fresh(mongod))
 
     assert all(line.startswith("ok") for line in lines)
-    assert len(lines) == 7
+    assert len(lines) == 12
 
 
 def test_doctor_leaves_nothing_behind(tmp_path, mongod):
-    lines_of(tmp_path, "doctor", status=0, MONGODB_URI=mongod.uri("jazzaam_operator"))
+    lines_of(tmp_path, "doctor", status=0, **fresh(mongod))
 
     with MongoClient(mongod.uri("jazzaam_root")) as client:
         assert [name for name in client.list_database_names() if "doctor" in name] == []
@@ -140,6 +164,6 @@ def test_production_has_no_demo(tmp_path, mongod):
 
 
 def test_a_misspelt_setting_is_pointed_out(tmp_path, mongod):
-    lines = lines_of(tmp_path, "doctor", status=0, MONGODB_URI=mongod.uri("jazzaam_operator"), PROT="1")
+    lines = lines_of(tmp_path, "doctor", status=0, PROT="1", **fresh(mongod))
 
     assert "JAZZAAM_PROT" in lines[0]

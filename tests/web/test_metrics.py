@@ -1,3 +1,5 @@
+import socket
+
 import httpx2
 from tests.processes import free_port
 
@@ -30,3 +32,12 @@ async def test_the_pool_is_told_to_prometheus():
 async def test_without_a_port_nothing_listens():
     async with metrics_at("127.0.0.1", None, lambda: NUMBERS):
         pass
+
+
+async def test_a_port_that_is_taken_ends_no_process():
+    port = free_port()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        async with metrics_at("127.0.0.1", port, lambda: NUMBERS):
+            pass

@@ -84,5 +84,3 @@ async def import_tenant(
     say(f"{done.tenant.id}: {done.documents} documents imported.")
     if done.new_keys:
         say(f"{done.new_keys} public keys were in use: what they opened has new addresses now.")
-    if account is None:
-        say("Nobody works there yet: import with --owner EMAIL to say whose it is.")

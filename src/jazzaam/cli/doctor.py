@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from jazzaam.composition import compose
+from jazzaam.composition import Application, compose
 from jazzaam.config import MAIN_CLUSTER, Settings
+from jazzaam.errors import JazzaamError
 from jazzaam.tenancy.clusters import OLDEST_SERVER, plain
-from jazzaam.tenancy.users import OPERATOR
+from jazzaam.tenancy.encryption_keys import known_keys
+from jazzaam.tenancy.users import APP, OPERATOR, RELAY, WATCHER
 
 Client = AsyncMongoClient[dict[str, Any]]
 
@@ -26,21 +28,34 @@ class Finding(NamedTuple):
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything; one that fails does not stop the rest, but no connection does."""
     application = compose(settings, user=OPERATOR)
-    client = application.deployment.clusters.client(MAIN_CLUSTER)
+    clusters = application.deployment.clusters
+    client = clusters.client(MAIN_CLUSTER)
     scratch = f"{settings.database_prefix}doctor_{secrets.token_hex(4)}"
     try:
         reached = await _look("connection", lambda: _connection(client))
         if not reached.good:
             return [reached]
-        findings = [reached, await _look("version", lambda: _version(client))]
+        findings = [reached]
         for name, look in (
+            ("version", lambda: _version(client)),
             ("replica set", lambda: _replica_set(client)),
-            ("transactions", lambda: _transactions(client, scratch)),
-            ("change streams", lambda: _change_streams(client, scratch)),
             ("createUser", lambda: _create_user(client)),
             ("dropDatabase", lambda: _drop(client, scratch)),
         ):
             findings.append(await _look(name, look))
+        if findings[-1].good:  # or what the next ones write would stay
+            findings.append(await _look("transactions", lambda: _transactions(client, scratch)))
+            findings.append(await _look("change streams", lambda: _change_streams(client, scratch)))
+            await _drop(client, scratch)
+        system = settings.system_database
+        for user, look in (
+            (APP, lambda: _as_app(clusters.client(MAIN_CLUSTER, APP), system)),
+            (RELAY, lambda: _as_relay(clusters.client(MAIN_CLUSTER, RELAY), system)),
+            (WATCHER, lambda: _as_watcher(clusters.client(MAIN_CLUSTER, WATCHER))),
+        ):
+            findings.append(await _look(f"user {user.name.removeprefix('jazzaam_')}", look))
+        findings.append(await _look("encryption keys", lambda: _keys(application)))
+        findings.append(await _look("room for companies", lambda: _room(application)))
         return findings
     finally:
         await application.deployment.close()
@@ -53,6 +68,8 @@ async def _look(name: str, look: Callable[[], Awaitable[str]]) -> Finding:
         return Finding(name, False, plain(error))
     except LookupError as error:
         return Finding(name, False, str(error.args[0]))
+    except JazzaamError as error:
+        return Finding(name, False, error.detail)
 
 
 async def _connection(client: Client) -> str:
@@ -101,3 +118,42 @@ async def _create_user(client: Client) -> str:
 async def _drop(client: Client, scratch: str) -> str:
     await client.drop_database(scratch)
     return "an erased company's database can go"
+
+
+async def _as_app(client: Client, system: str) -> str:
+    await client[system]["tenants"].find_one({}, {"_id": 1})
+    return "may read the shared database"
+
+
+async def _as_relay(client: Client, system: str) -> str:
+    await client[system]["jobs"].find_one({}, {"_id": 1})
+    await client[system]["jobs"].update_one({"_id": "doctor"}, {"$unset": {"doctor": ""}})
+    return "may look at jobs"
+
+
+async def _as_watcher(client: Client) -> str:
+    async with await client.watch(max_await_time_ms=1):
+        return "may hear changes"
+
+
+async def _keys(application: Application) -> str:
+    known = await known_keys(application.deployment.system())
+    missing = sorted(known.keys() - set(application.cipher.key_ids))
+    if missing:
+        raise LookupError(f"JAZZAAM_ENCRYPTION_KEYS lacks {', '.join(missing)}, which is in use")
+    return "all that are in use are there"
+
+
+async def _room(application: Application) -> str:
+    placement, tables = application.deployment.placement, application.deployment.declared.shape.tables
+    said: list[str] = []
+    for name in application.deployment.clusters.names:
+        budget = await placement.budget(name)
+        if budget is None:
+            said.append(f"{name}: not told by the server")
+            continue
+        companies = max(0, budget.room(for_operator=False) // tables)
+        said.append(f"{name}: {budget.used} of {budget.limit} tables, about {companies} companies more")
+        if not companies:
+            raise LookupError(f"{said[-1]}; give mongod more file descriptors, or add a cluster")
+    return "; ".join(said)

@@ -1,9 +1,9 @@
 """What the operator does to many companies at once, with a progress bar."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -24,7 +24,7 @@ from jazzaam.tenancy import schema
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.fleet import CONDITIONS, Fleet, FleetHalted, Rollout, chosen
 from jazzaam.tenancy.migration import register_release
-from jazzaam.tenancy.models import Tenant
+from jazzaam.tenancy.models import Tenant, TenantStatus, Tier
 from jazzaam.tenancy.schema import Difference
 from jazzaam.tenancy.tenancy import Outcome
 
@@ -46,12 +46,14 @@ async def migrate(
     *,
     dry_run: bool,
     say: Say,
+    also_current: bool = False,
     lead: bool = False,
 ) -> int:
     """Bring the chosen companies to the declared shape; gives how many failed.
 
-    Those that have it are not visited, so a run that was cut off goes on where it ended. With `lead` this
-    release takes the place of one that was declared later. Raises `Superseded`.
+    Those that have it, as the catalog says, are not visited, so a run that was cut off goes on where it
+    ended; with `also_current` they are. With `lead` this release takes the place of one that was declared
+    later. Raises `Superseded`.
     """
     deployment = application.deployment
     migrator, shape = deployment.migrator, deployment.declared.shape
@@ -60,7 +62,7 @@ async def migrate(
             now = application.control.clock.now()
             await register_release(deployment.system(), migrator.release, now, again=True)
         await migrator.require_lead()
-    behind = await _chosen(application, choice, behind=shape.fingerprint)
+    behind = await _chosen(application, choice, behind=None if also_current else shape.fingerprint)
     if dry_run:
         return await _say_what_differs(application, behind, rollout, say)
     return await _walk(application, behind, migrator.migrate, rollout, "Migrating", say)
@@ -132,6 +134,9 @@ async def _walk(
     return failed
 
 
+_VALUES: Final[Mapping[str, Sequence[str]]] = {"status": list(TenantStatus), "tier": list(Tier)}
+
+
 async def _chosen(application: Application, choice: Choice, behind: str | None = None) -> list[Tenant]:
     """List the chosen tenants; raises `InvalidInput` or `TenantNotFound`."""
     tenancy = application.deployment.tenancy
@@ -145,6 +150,9 @@ async def _chosen(application: Application, choice: Choice, behind: str | None =
             raise InvalidInput(
                 [], f"--where {text[:60]!r}: say one of {', '.join(CONDITIONS)}, = and a value."
             )
+        known = _VALUES.get(name)
+        if known is not None and value not in known:
+            raise InvalidInput([], f"--where {text[:60]!r}: {name} is one of {', '.join(known)}.")
         conditions[name] = value
     return await tenancy.catalog.tenants(
         *(() if "status" in conditions else KEPT), matching=chosen(ids, conditions, behind)

@@ -21,6 +21,7 @@ from jazzaam.tenancy.encryption_keys import (
     known_keys,
 )
 from jazzaam.tenancy.models import TenantId, TenantStatus
+from jazzaam.tenancy.report import reports
 from jazzaam.tenancy.users import OPERATOR
 
 Result = TypeVar("Result")
@@ -39,9 +40,11 @@ async def list_keys(application: Application, say: Say) -> None:
 async def rotate(application: Application, say: Say) -> int:
     """Encrypt everything with the newest key, and say which keys may go; gives how many could not be.
 
-    What has the newest key is not touched, so a run that was cut off goes on where it ended.
+    What has the newest key is not touched, so a run that was cut off goes on where it ended. Raises
+    `ConfigurationError` while a running process lacks that key: it could not read what is encrypted anew.
     """
     cipher, system = application.cipher, application.deployment.system()
+    await _require_everywhere(application)
     older, done, failed = Key(cipher.current_id, all_others=True), 0, 0
 
     async def re_encrypt(one: Ciphertext) -> bool | None:
@@ -66,6 +69,17 @@ async def rotate(application: Application, say: Say) -> int:
             await forget_canary(system, key_id)
             say(f"Nothing is encrypted with the key {key_id} any more: it may go.")
     return failed
+
+
+async def _require_everywhere(application: Application) -> None:
+    key_id, now = application.cipher.current_id, application.control.clock.now()
+    for row in await reports(application.deployment.system(), now):
+        if key_id not in row["keys"]:
+            process = row["process"]
+            raise ConfigurationError(
+                f"The process {process['pid']} on {process['host']} ({process['command']}) lacks the key "
+                f"{key_id}: restart it with the new JAZZAAM_ENCRYPTION_KEYS first."
+            )
 
 
 async def forget(application: Application, key_id: str, say: Say) -> None:

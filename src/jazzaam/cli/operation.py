@@ -9,9 +9,10 @@ from pymongo.errors import PyMongoError
 
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
-from jazzaam.errors import Unavailable
+from jazzaam.control.companies.repository import company_names
+from jazzaam.errors import InvalidInput, Unavailable
 from jazzaam.tenancy.clusters import plain, require_fit
-from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus, Tier
+from jazzaam.tenancy.models import Tenant, TenantStatus, Tier
 from jazzaam.tenancy.report import reports
 from jazzaam.tenancy.users import OPERATOR
 
@@ -68,32 +69,46 @@ async def known_tenant(application: Application, text: str) -> Tenant:
 
 
 async def list_tenants(application: Application, say: Say) -> None:
-    """Say every tenant's id, state, tier, cluster and database."""
-    for tenant in await application.deployment.tenancy.catalog.tenants():
-        say(f"{tenant.id}  {tenant.status:<12}  {tenant.tier:<9}  {tenant.cluster}  {tenant.database}")
+    """Say every tenant's id, state, tier, cluster and name, and when it is to be erased."""
+    deployment = application.deployment
+    names = await company_names(deployment.system())
+    ends = await deployment.erasure.planned()
+    for tenant in await deployment.tenancy.catalog.tenants():
+        end = f"  (erased after {ends[tenant.id]:%Y-%m-%d %H:%M} UTC)" if tenant.id in ends else ""
+        name = names.get(tenant.id, "")
+        say(f"{tenant.id}  {tenant.status:<12}  {tenant.tier:<9}  {tenant.cluster}  {name}{end}")
 
 
 async def set_tier(application: Application, text: str, tier: Tier, grace: timedelta, say: Say) -> None:
     """Give a tenant a MongoDB user of its own, or take it away."""
     tenant = await known_tenant(application, text)
+    if tenant.tier is tier:
+        say(f"{tenant.id} is {tier} already.")
+        return
     await application.deployment.credentials.set_tier(tenant.id, tier, _now(application), grace)
     say(f"{tenant.id} is {tier} now.")
-    await _retire(application, tenant.id, grace, say)
+    await _retire(application, tenant, grace, say)
 
 
 async def rotate_credentials(application: Application, text: str, grace: timedelta, say: Say) -> None:
     """Give a dedicated tenant a new MongoDB user, and drop the old one after `grace`."""
     tenant = await known_tenant(application, text)
-    tenant = await application.deployment.credentials.rotate(tenant.id, _now(application), grace)
-    assert tenant.credential is not None  # noqa: S101 - that is what rotate makes
-    say(f"{tenant.id} signs in to MongoDB as t_{tenant.id}_e{tenant.credential.epoch} now.")
-    await _retire(application, tenant.id, grace, say)
+    if tenant.tier is Tier.shared:
+        raise InvalidInput([], f"{tenant.id} is shared: `set-tier {tenant.id} dedicated` gives it a user.")
+    rotated = await application.deployment.credentials.rotate(tenant.id, _now(application), grace)
+    assert rotated.credential is not None  # noqa: S101 - that is what rotate makes
+    say(f"{tenant.id} signs in to MongoDB as t_{tenant.id}_e{rotated.credential.epoch} now.")
+    await _retire(application, tenant, grace, say)
 
 
-async def _retire(application: Application, tenant_id: TenantId, grace: timedelta, say: Say) -> None:
-    """Wait for work that was begun with the old user, then drop it."""
+async def _retire(application: Application, before: Tenant, grace: timedelta, say: Say) -> None:
+    """Wait for work that was begun with the old user, if there is one, then drop it."""
+    if before.tier is Tier.shared:
+        return
+    if grace > timedelta():
+        say(f"Waiting {grace.total_seconds():.0f} s for what was begun with the old MongoDB user.")
     await asyncio.sleep(grace.total_seconds())
-    for name in await application.deployment.credentials.retire(tenant_id, _now(application)):
+    for name in await application.deployment.credentials.retire(before.id, _now(application)):
         say(f"The old MongoDB user {name} is dropped.")
 
 
@@ -126,6 +141,9 @@ async def delete(application: Application, text: str, grace: timedelta, say: Say
             f"Until then `jazzaam tenants resume {tenant.id}` restores it."
         )
         return
+    if deployment.erasure.fence > timedelta():
+        seconds = deployment.erasure.fence.total_seconds()
+        say(f"{tenant.id} is closed for good. Waiting {seconds:.0f} s for what was begun before.")
     _say_receipt(await deployment.erasure.erase(tenant.id, application.control.clock.now), say)
 
 
@@ -151,15 +169,15 @@ def _say_receipt(found: dict[str, Any], say: Say) -> None:
 
 async def pool(application: Application, say: Say) -> None:
     """Say what each running process says of its clients of dedicated companies."""
-    found = await reports(application.deployment.system())
+    found = await reports(application.deployment.system(), _now(application))
     if not found:
         say("No process is running.")
     for row in found:
         process, numbers = row["process"], row["pool"]
         say(
-            f"{process['host']} {process['pid']}: {numbers['open']} of {numbers['size']} open, "
-            f"{numbers['leased']} leased, {numbers['waiting']} waiting, "
-            f"{numbers['opened']} opened, {numbers['evicted']} evicted"
+            f"{process['host']} {process['pid']} {process['command']}: "
+            f"{numbers['open']} of {numbers['size']} open, {numbers['leased']} leased, "
+            f"{numbers['waiting']} waiting, {numbers['opened']} opened, {numbers['evicted']} evicted"
         )
         for user, client in sorted(numbers["clients"].items()):
             say(

@@ -152,6 +152,9 @@ def migrate(
         int, typer.Option(min=0, help="Companies that go first; one failure among them halts it.")
     ] = 3,
     max_errors: Annotated[int, typer.Option(min=0, help="Failures after which it halts.")] = 10,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Look at companies that count as up to date too: after a drift.")
+    ] = False,
     lead: Annotated[
         bool, typer.Option(help="Although a later release has been here: after a rollback to this one.")
     ] = False,
@@ -165,7 +168,7 @@ def migrate(
         operation.operate(
             settings_of(),
             lambda application: fleet.migrate(
-                application, choice, rollout, dry_run=dry_run, lead=lead, say=print
+                application, choice, rollout, dry_run=dry_run, also_current=all_, lead=lead, say=print
             ),
             every_cluster=True,
             declare=not dry_run,
@@ -218,10 +221,15 @@ def import_(
     owner: Annotated[
         str | None, typer.Option(metavar="EMAIL", help="The account that is to own the company.")
     ] = None,
+    no_owner: Annotated[
+        bool, typer.Option("--no-owner", help="Its team is there already, or nobody is to work in it.")
+    ] = False,
 ) -> None:
     """Make a company of a capsule."""
     from jazzaam.cli import capsules, operation
 
+    if (owner is None) != no_owner:
+        raise InvalidInput([], "Say whose the company is to be: --owner EMAIL, or --no-owner.")
     operation.operate(
         settings_of(),
         lambda application: capsules.import_tenant(

@@ -103,6 +103,8 @@ class Credentials:
         The old one goes with `retire`, after `grace`: until every process has heard, it is still in use.
         Raises `TenantNotFound`, `TenantBusy`, `UserTaken`.
         """
+        known = await self._catalog.tenant(tenant_id)
+        await self._ours(known.cluster, user_name(tenant_id, 0))  # may we look at users at all?
         tenant = await self._catalog.alter(
             {"_id": tenant_id, "status": {"$in": _HELD}, "credentialPending": {"$exists": False}},
             [
@@ -115,7 +117,6 @@ class Credentials:
             ],
         )
         if tenant is None:
-            await self._catalog.tenant(tenant_id)
             raise TenantBusy
         self._observe(Step.credential_begun)
         journal = await self._catalog.journal(tenant_id, {"credentialPending": 1})
@@ -179,10 +180,7 @@ class Credentials:
 
     async def drop_all(self, tenant: Tenant) -> list[str]:
         """Drop every user a tenant ever had; gives the names of those that were there."""
-        admin = self._clusters.client(tenant.cluster, OPERATOR).admin
-        ours = {"user": _users_of(tenant.id), f"customData.{_OF}": self._naming.system}
-        known = await admin.command("usersInfo", 1, filter=ours)
-        names = sorted(user["user"] for user in known["users"])
+        names = await self._ours(tenant.cluster, _users_of(tenant.id))
         for name in names:
             await self._drop_user(tenant.cluster, name)
         return names
@@ -218,14 +216,19 @@ class Credentials:
                 raise
             raise UserTaken from None
 
-    async def _drop_user(self, cluster: str, name: str) -> bool:
-        """Drop one of our users; tells whether it was there. Safe to repeat."""
+    async def _ours(self, cluster: str, name: str | Mapping[str, Any]) -> list[str]:
+        """List our users of a name, or that match one."""
         admin = self._clusters.client(cluster, OPERATOR).admin
         ours = {"user": name, f"customData.{_OF}": self._naming.system}
-        if not (await admin.command("usersInfo", 1, filter=ours))["users"]:
+        known = await admin.command("usersInfo", 1, filter=ours)
+        return sorted(user["user"] for user in known["users"])
+
+    async def _drop_user(self, cluster: str, name: str) -> bool:
+        """Drop one of our users; tells whether it was there. Safe to repeat."""
+        if not await self._ours(cluster, name):
             return False
         try:
-            await admin.command("dropUser", name)
+            await self._clusters.client(cluster, OPERATOR).admin.command("dropUser", name)
         except OperationFailure as error:
             if error.code != _USER_NOT_FOUND:
                 raise

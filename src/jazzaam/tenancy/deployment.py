@@ -84,6 +84,7 @@ class Deployment:
     """Everything that belongs to one process's view of MongoDB."""
 
     declared: Declared
+    key_ids: Sequence[str]
     clusters: Clusters
     system: Callable[[], SystemDatabase]
     freshness: Freshness
@@ -126,7 +127,7 @@ class Deployment:
         """Hear changes and close idle clients while the block runs; close every client after it."""
         try:
             pool = self.tenancy.pool
-            telling = reporting(self.system(), self.freshness, pool, _REPORT_EVERY)
+            telling = reporting(self.system(), self.freshness, pool, self.key_ids, _REPORT_EVERY)
             async with self.freshness.listening(), pool.sweeping(), telling:
                 yield
             await self.limits.give_all_back()
@@ -224,6 +225,7 @@ def deploy(
     )
     return Deployment(
         declared=declared,
+        key_ids=cipher.key_ids,
         clusters=clusters,
         system=system,
         freshness=freshness,

@@ -89,6 +89,13 @@ class Erasure:
             tenant_id, held, {"$set": {"status": TenantStatus.active}, "$unset": {"eraseAfter": ""}}
         )
 
+    async def planned(self) -> dict[TenantId, datetime]:
+        """Tell from when on each suspended tenant that is to be erased may be."""
+        rows = self._system[TENANTS].find(
+            {"status": TenantStatus.suspended, "eraseAfter": {"$exists": True}}, {"eraseAfter": 1}
+        )
+        return {TenantId(row["_id"]): row["eraseAfter"] async for row in rows}
+
     async def is_erased(self, tenant_id: TenantId) -> bool:
         """Tell whether a tenant of this id was erased, or begins to be."""
         return await self._system[ERASURES].find_one({"_id": tenant_id}, {"_id": 1}) is not None

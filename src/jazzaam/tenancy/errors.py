@@ -24,7 +24,7 @@ class DatabaseExists(Conflict):
 
 
 class TenantBusy(Conflict):
-    """Something else is being done with this company; wait for its end, or run `jazzaam tenants repair`."""
+    """Something else is being done with this company; wait for its end, or for its repair."""
 
 
 class PoolExhausted(Unavailable):

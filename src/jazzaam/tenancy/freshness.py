@@ -83,6 +83,9 @@ class Freshness:
             yield
         finally:
             await end_tasks(tasks)
+            with contextlib.suppress(PyMongoError, TimeoutError):
+                async with asyncio.timeout(MAXIMUM_AGE_SECONDS):
+                    await self._system[HEARTBEATS].delete_many({"_id": self._me})
 
     async def _beat(self) -> None:
         number = 0

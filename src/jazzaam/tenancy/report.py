@@ -1,13 +1,15 @@
-"""What each running process says of its client pool, beside its heartbeat; it goes when they stop."""
+"""What each running process says of itself, beside its heartbeat; it goes when the process ends."""
 
 import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncGenerator
+import sys
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Final
 
 from pymongo.errors import PyMongoError
 
@@ -17,20 +19,28 @@ from jazzaam.tenancy.clusters import Client
 from jazzaam.tenancy.database import Document, SystemDatabase
 from jazzaam.tenancy.freshness import HEARTBEATS, Freshness
 
+_ALIVE: Final = timedelta(seconds=10)
+"""Whose heartbeat is older has ended, or cannot be asked."""
+
 
 @asynccontextmanager
 async def reporting(
-    system: SystemDatabase, freshness: Freshness, pool: ClientPool[Client], every: timedelta
+    system: SystemDatabase,
+    freshness: Freshness,
+    pool: ClientPool[Client],
+    key_ids: Sequence[str],
+    every: timedelta,
 ) -> AsyncGenerator[None]:
-    """Write this process's numbers while the block runs."""
-    process = {"host": socket.gethostname(), "pid": os.getpid()}
+    """Write this process's numbers, and which encryption keys it has, while the block runs."""
+    process = {"host": socket.gethostname(), "pid": os.getpid(), "command": " ".join(sys.argv[1:2])}
 
     async def report() -> None:
         while True:
             numbers = asdict(pool.statistics())
             with contextlib.suppress(PyMongoError):
                 await system[HEARTBEATS].update_one(
-                    {"_id": freshness.process_id}, {"$set": {"process": process, "pool": numbers}}
+                    {"_id": freshness.process_id},
+                    {"$set": {"process": process, "pool": numbers, "keys": list(key_ids)}},
                 )
             await asyncio.sleep(every.total_seconds())
 
@@ -41,7 +51,9 @@ async def reporting(
         await end_tasks([task])
 
 
-async def reports(system: SystemDatabase) -> list[Document]:
-    """Read what the running processes said last: {process: {host, pid}, pool: {...}}."""
-    rows = system[HEARTBEATS].find({"pool": {"$exists": True}}, {"process": 1, "pool": 1, "at": 1})
+async def reports(system: SystemDatabase, at: datetime) -> list[Document]:
+    """Read what the running processes said last: {process: {host, pid, command}, pool: {…}, keys}."""
+    rows = system[HEARTBEATS].find(
+        {"pool": {"$exists": True}, "at": {"$gte": at - _ALIVE}}, {"process": 1, "pool": 1, "keys": 1}
+    )
     return [row async for row in rows]

@@ -12,7 +12,12 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from jazzaam.errors import ConfigurationError
+from jazzaam.logging import get_logger
 from jazzaam.tenancy.client_pool import PoolStatistics
+from jazzaam.web.listening import listen_at
+
+log = get_logger(__name__)
 
 _STOP_SECONDS = 1
 
@@ -63,23 +68,30 @@ class _Beside(uvicorn.Server):
 async def metrics_at(
     host: str, port: int | None, statistics: Callable[[], PoolStatistics]
 ) -> AsyncGenerator[None]:
-    """Answer `/metrics` at a port while the block runs; with `port` None nowhere."""
+    """Answer `/metrics` at a port while the block runs; with `port` None nowhere.
+
+    A port that is taken is a line in the log: numbers are not worth a process.
+    """
     if port is None:
+        yield
+        return
+    try:
+        listening = listen_at(host, port, "JAZZAAM_METRICS_PORT")
+    except ConfigurationError as error:
+        log.warning("metrics.nowhere", detail=error.detail)
         yield
         return
     registry = CollectorRegistry()
     registry.register(PoolCollector(statistics))
     config = uvicorn.Config(
         make_asgi_app(registry),  # pyright: ignore[reportUnknownArgumentType] - untyped there
-        host=host,
-        port=port,
         log_level="warning",
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=_STOP_SECONDS,
     )
     server = _Beside(config)
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield
     finally:
