@@ -14,7 +14,7 @@ import bson
 import pytest
 import zstandard
 from bson import DatetimeMS, ObjectId
-from pymongo import AsyncMongoClient, MongoClient
+from pymongo import MongoClient
 from tests.conftest import forget_tenants
 
 from jazzaam.cli import capsules
@@ -37,19 +37,6 @@ from jazzaam.tenancy.users import OPERATOR
 
 LEADS_EACH = 2500
 LEAD = {"platform": "other", "status": "new", "createdAt": ObjectId().generation_time}
-
-
-@pytest.fixture
-async def operator(settings, app):
-    application = compose(settings, user=OPERATOR)
-    yield application
-    await application.deployment.close()
-
-
-@pytest.fixture
-async def root(mongod):
-    async with AsyncMongoClient(mongod.uri("jazzaam_root"), tz_aware=True) as client:
-        yield client
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from bson import ObjectId
-from pymongo import AsyncMongoClient
 from tests.processes import environment
 from tests.tenancy import dying
 
@@ -53,19 +52,6 @@ async def deployment(app, application):
 @pytest.fixture
 def now(application):
     return application.control.clock.now()
-
-
-@pytest.fixture
-async def root(mongod):
-    async with AsyncMongoClient(mongod.uri("jazzaam_root")) as client:
-        yield client
-
-
-@pytest.fixture
-async def operator(settings, app):
-    application = compose(settings, user=OPERATOR)
-    yield application
-    await application.deployment.close()
 
 
 @pytest.fixture

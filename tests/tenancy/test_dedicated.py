@@ -46,12 +46,6 @@ def now(application):
 
 
 @pytest.fixture
-async def root(mongod):
-    async with AsyncMongoClient(mongod.uri("jazzaam_root")) as client:
-        yield client
-
-
-@pytest.fixture
 async def dedicated(acme, deployment, now):
     """Acme, with a MongoDB user of its own."""
     acme.db.release()

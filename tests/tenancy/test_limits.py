@@ -5,42 +5,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from bson import ObjectId
 
 from jazzaam.tenancy.limits import USAGES, LimitKind, LimitReached, Limits, LimitSpec
-from jazzaam.tenancy.models import Tenant, TenantStatus
 
 THINGS = LimitSpec("things", LimitKind.stock, "things", None, block=50)
 MAILS = LimitSpec("mails", LimitKind.a_day, "mails", 3, block=1)
-
-
-class Clock:
-    def __init__(self):
-        self.now = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture
 def process(application, app, clock):
     """Make the limits as one process counts them."""
     return lambda: Limits(application.deployment.system, clock)
-
-
-@pytest.fixture
-def tenant():
-    def tenant(**limits):
-        return Tenant(
-            str(ObjectId()), TenantStatus.active, "main", "x", "x", 0, datetime.now(UTC), limits=limits
-        )
-
-    return tenant
 
 
 @pytest.fixture

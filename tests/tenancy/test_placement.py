@@ -45,12 +45,6 @@ def test_the_last_tenth_is_kept_from_sign_ups():
     assert budget.room(for_operator=True) == 120
 
 
-@pytest.fixture
-async def root(mongod):
-    async with AsyncMongoClient(mongod.uri("jazzaam_root")) as client:
-        yield client
-
-
 async def tables_of(client):
     status = await client.admin.command("serverStatus")
     return budget_of(status, None).used

@@ -1,40 +1,19 @@
 """So many at once, over all processes."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from bson import ObjectId
 
 from jazzaam.tenancy.limits import LimitKind, LimitReached, LimitSpec
-from jazzaam.tenancy.models import Tenant, TenantStatus
 from jazzaam.tenancy.places import Places
 
 EXPORTS = LimitSpec("exports", LimitKind.held, "exports", 2)
 
 
-class Clock:
-    def __init__(self):
-        self.now = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def process(application, app, clock):
     return lambda: Places(application.deployment.system, clock)
-
-
-def tenant(**limits):
-    return Tenant(
-        str(ObjectId()), TenantStatus.active, "main", "x", "x", 0, datetime.now(UTC), limits=limits
-    )
 
 
 async def is_refused(places, company):
@@ -45,7 +24,7 @@ async def is_refused(places, company):
         return True
 
 
-async def test_so_many_at_once_over_all_processes(process):
+async def test_so_many_at_once_over_all_processes(process, tenant):
     here, there, company = process(), process(), tenant()
     async with here.held(company, EXPORTS), there.held(company, EXPORTS):
         assert await is_refused(here, company)
@@ -53,7 +32,7 @@ async def test_so_many_at_once_over_all_processes(process):
     assert not await is_refused(here, company)
 
 
-async def test_work_that_fails_gives_its_place_back(process):
+async def test_work_that_fails_gives_its_place_back(process, tenant):
     places, company = process(), tenant(exports=1)
 
     async def fail():
@@ -65,7 +44,7 @@ async def test_work_that_fails_gives_its_place_back(process):
             await fail()
 
 
-async def test_the_place_of_a_process_that_died_is_free_again(process, clock):
+async def test_the_place_of_a_process_that_died_is_free_again(process, tenant, clock):
     places, company = process(), tenant()
     for _ in range(2):
         await places._take(company.id, EXPORTS, 2)
@@ -76,12 +55,12 @@ async def test_the_place_of_a_process_that_died_is_free_again(process, clock):
     assert not await is_refused(places, company)
 
 
-async def test_two_processes_that_begin_a_tenants_row_at_once_are_both_served(process):
+async def test_two_processes_that_begin_a_tenants_row_at_once_are_both_served(process, tenant):
     for _ in range(20):
         company = tenant()
         await asyncio.gather(*(process()._take(company.id, EXPORTS, 2) for _ in range(2)))
 
 
-async def test_nothing_is_allowed_where_nothing_is(process):
+async def test_nothing_is_allowed_where_nothing_is(process, tenant):
     assert await is_refused(process(), tenant(exports=0))
     assert not await is_refused(process(), tenant(exports=None))

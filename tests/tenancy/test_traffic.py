@@ -1,13 +1,11 @@
 """A tenant's requests: so many a second, and so many at once."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from bson import ObjectId
 
 from jazzaam.tenancy.limits import LimitKind, LimitSpec
-from jazzaam.tenancy.models import Tenant, TenantStatus
 from jazzaam.tenancy.traffic import CompanyTooBusy, Traffic
 
 LIMITS = {
@@ -16,13 +14,7 @@ LIMITS = {
 }
 
 
-def tenant(**limits):
-    return Tenant(
-        str(ObjectId()), TenantStatus.active, "main", "x", "x", 0, datetime.now(UTC), limits=limits
-    )
-
-
-def test_so_many_at_once():
+def test_so_many_at_once(tenant):
     traffic, company = Traffic(**LIMITS), tenant(requestsAtOnce=2)
     leave = [traffic.enter(company) for _ in range(2)]
 
@@ -36,7 +28,7 @@ def test_so_many_at_once():
     traffic.enter(company)
 
 
-async def test_who_is_refused_hears_of_it_after_a_pause():
+async def test_who_is_refused_hears_of_it_after_a_pause(tenant):
     traffic, company = Traffic(**LIMITS, pause=timedelta(seconds=0.2)), tenant(requestsAtOnce=1)
     await traffic.admit(company)
     began = asyncio.get_running_loop().time()
@@ -47,7 +39,7 @@ async def test_who_is_refused_hears_of_it_after_a_pause():
     assert asyncio.get_running_loop().time() - began >= 0.09
 
 
-def test_so_many_a_second_with_a_burst():
+def test_so_many_a_second_with_a_burst(tenant):
     now = [100.0]
     traffic, company = Traffic(**LIMITS, monotonic=lambda: now[0]), tenant(requestsPerSecond=10)
 
@@ -66,7 +58,7 @@ def test_so_many_a_second_with_a_burst():
     assert through() == 20
 
 
-def test_only_so_many_tenants_are_remembered_and_none_at_work_is_forgotten():
+def test_only_so_many_tenants_are_remembered_and_none_at_work_is_forgotten(tenant):
     traffic, busy = Traffic(**LIMITS, size=3), tenant(requestsAtOnce=1)
     traffic.enter(busy)
     for _ in range(10):

@@ -90,7 +90,8 @@ class Provisioner:
             tenant = await self._begin(checked, at, for_operator=True)
         except TenantExists:
             tenant = await self._catalog.tenant(checked)
-            if tenant.status is not TenantStatus.provisioning:
+            ours = tenant.schema_fingerprint == self._shape.fingerprint
+            if tenant.status is not TenantStatus.provisioning or not ours:
                 raise
         await self._build(tenant)
         made = await self._advance(tenant, TenantStatus.active)
