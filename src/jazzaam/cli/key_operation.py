@@ -74,7 +74,7 @@ async def rotate(application: Application, say: Say) -> int:
 async def _require_everywhere(application: Application) -> None:
     key_id, now = application.cipher.current_id, application.control.clock.now()
     for row in await reports(application.deployment.system(), now):
-        if key_id not in row["keys"]:
+        if key_id not in row.get("keys", ()):
             process = row["process"]
             raise ConfigurationError(
                 f"The process {process['pid']} on {process['host']} ({process['command']}) lacks the key "

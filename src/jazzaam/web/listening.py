@@ -17,5 +17,4 @@ def listen_at(host: str, port: int, setting: str) -> socket.socket:
         raise ConfigurationError(
             f"Port {port} of {host} cannot be used ({error.strerror}): end what uses it, or set {setting}."
         ) from None
-    listening.set_inheritable(True)
     return listening
