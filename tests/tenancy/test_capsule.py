@@ -359,6 +359,8 @@ class TestHostile:
         await forget_tenants(application, [full.id])
         application.deployment.tenancy.catalog.forget(full.id)
 
+        with pytest.raises(InvalidInput, match="--no-owner"):
+            await load(path, owner=full.email)
         restored, said = await load(path)
 
         assert restored == full.id

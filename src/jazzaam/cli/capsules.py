@@ -7,9 +7,10 @@ from bson import ObjectId
 from jazzaam.cli.operation import Say, known_tenant
 from jazzaam.composition import Application
 from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.control.memberships.models import MEMBERSHIPS
 from jazzaam.errors import InvalidInput
 from jazzaam.tenancy.capsule import export
-from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.tenancy.database import CompanyScope, SystemDatabase
 from jazzaam.tenancy.errors import TenantNotReady
 from jazzaam.tenancy.models import TenantId, TenantStatus
 from jazzaam.tenancy.users import OPERATOR
@@ -70,8 +71,11 @@ async def import_tenant(
         raise InvalidInput([], f"{owner[:60]!r} has no account.")
 
     async def appoint(system: SystemDatabase, tenant_id: TenantId) -> None:
-        if account is not None:
-            await AccountRepository(system).add_owner(ObjectId(tenant_id), account.id, clock.now())
+        if account is None:
+            return
+        if await CompanyScope(system, ObjectId(tenant_id))[MEMBERSHIPS].count({}):
+            raise InvalidInput([], "Its team is there already: import it with --no-owner.")
+        await AccountRepository(system).add_owner(ObjectId(tenant_id), account.id, clock.now())
 
     done = await deployment.importer.load(
         path,

@@ -54,6 +54,7 @@ async def examine(settings: Settings) -> list[Finding]:
             (WATCHER, lambda: _as_watcher(clusters.client(MAIN_CLUSTER, WATCHER))),
         ):
             findings.append(await _look(f"user {user.name.removeprefix('jazzaam_')}", look))
+        findings.append(await _look("release", lambda: _release(application)))
         findings.append(await _look("encryption keys", lambda: _keys(application)))
         findings.append(await _look("room for companies", lambda: _room(application)))
         return findings
@@ -142,6 +143,14 @@ async def _keys(application: Application) -> str:
     if missing:
         raise LookupError(f"JAZZAAM_ENCRYPTION_KEYS lacks {', '.join(missing)}, which is in use")
     return "all that are in use are there"
+
+
+async def _release(application: Application) -> str:
+    if await application.deployment.migrator.leads():
+        return "this one is in charge"
+    return (
+        "another is in charge: starting this one changes that, or `tenants migrate --lead` after a rollback"
+    )
 
 
 async def _room(application: Application) -> str:

@@ -21,7 +21,7 @@ from jazzaam.tenancy.encryption_keys import (
     known_keys,
 )
 from jazzaam.tenancy.models import TenantId, TenantStatus
-from jazzaam.tenancy.report import reports
+from jazzaam.tenancy.report import all_reports
 from jazzaam.tenancy.users import OPERATOR
 
 Result = TypeVar("Result")
@@ -72,13 +72,14 @@ async def rotate(application: Application, say: Say) -> int:
 
 
 async def _require_everywhere(application: Application) -> None:
-    key_id, now = application.cipher.current_id, application.control.clock.now()
-    for row in await reports(application.deployment.system(), now):
+    key_id = application.cipher.current_id
+    for row in await all_reports(application.deployment.system()):
         if key_id not in row.get("keys", ()):
-            process = row["process"]
+            process = {"pid": "?", "host": "?", "command": "?", **row.get("process", {})}
             raise ConfigurationError(
                 f"The process {process['pid']} on {process['host']} ({process['command']}) lacks the key "
-                f"{key_id}: restart it with the new JAZZAAM_ENCRYPTION_KEYS first."
+                f"{key_id}: restart it with the new JAZZAAM_ENCRYPTION_KEYS first. One that was killed is "
+                "forgotten after two minutes."
             )
 
 

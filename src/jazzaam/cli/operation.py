@@ -175,7 +175,7 @@ async def pool(application: Application, say: Say) -> None:
     for row in found:
         process, numbers = row["process"], row["pool"]
         say(
-            f"{process['host']} {process['pid']} {process['command']}: "
+            f"{process['host']} {process['pid']} {process.get('command', '')}: "
             f"{numbers['open']} of {numbers['size']} open, {numbers['leased']} leased, "
             f"{numbers['waiting']} waiting, {numbers['opened']} opened, {numbers['evicted']} evicted"
         )

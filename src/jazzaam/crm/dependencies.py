@@ -88,12 +88,12 @@ async def _checked_just_now(checked_at: float, again: Callable[[], Awaitable[Non
 
     Opening a database may wait for a client or a migration. Raises `Unavailable` when checking waits too.
     """
-    for _ in range(_CHECKS):
-        if time.monotonic() - checked_at < _CHECKED_SECONDS:
-            return
-        checked_at = time.monotonic()
+    left = _CHECKS
+    while time.monotonic() - checked_at >= _CHECKED_SECONDS:
+        if not left:
+            raise Unavailable
+        left, checked_at = left - 1, time.monotonic()
         await again()
-    raise Unavailable
 
 
 def workspace_for_job(db: TenantDatabase, job_id: object, services: WorkspaceServices) -> Workspace:

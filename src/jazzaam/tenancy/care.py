@@ -217,7 +217,7 @@ class Care:
         opened = tenant.status in (TenantStatus.active, TenantStatus.suspended)
         if not opened or spec is None or spec.public_key is None:
             return None
-        with await self._tenancy.administer(tenant) as db:
+        with self._clusters.asking(tenant.cluster), await self._tenancy.administer(tenant) as db:
             written = await db[spec].find_one({spec.public_key.field: key}, {"_id": 1})
         if written is None:
             await self._catalog.release_key(key)

@@ -36,6 +36,10 @@ from jazzaam.tenancy.traffic import Traffic
 
 log = get_logger(__name__)
 
+_NOT_LEADING: Final = (
+    "A later release has been here, so this one serves, and neither keeps tenants ready nor erases: "
+    "`jazzaam tenants migrate --lead` puts it in charge."
+)
 _REPORT_EVERY: Final = timedelta(seconds=5)
 REQUEST_RATE: Final = LimitSpec("requestsPerSecond", LimitKind.rate, "requests", None)
 REQUESTS_AT_ONCE: Final = LimitSpec("requestsAtOnce", LimitKind.held, "requests", None)
@@ -121,6 +125,8 @@ class Deployment:
             await register_release(self.system(), self.migrator.release, at)
         if await self.migrator.leads():
             await schema.bring(self.system().raw, self.declared.system)
+        elif declare:
+            log.warning("release.does_not_lead", detail=_NOT_LEADING)
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pymongo.errors import PyMongoError
@@ -40,7 +40,15 @@ async def reporting(
             with contextlib.suppress(PyMongoError):
                 await system[HEARTBEATS].update_one(
                     {"_id": freshness.process_id},
-                    {"$set": {"process": process, "pool": numbers, "keys": list(key_ids)}},
+                    {
+                        "$set": {
+                            "process": process,
+                            "pool": numbers,
+                            "keys": list(key_ids),
+                            "at": datetime.now(UTC),
+                        }
+                    },
+                    upsert=True,
                 )
             await asyncio.sleep(every.total_seconds())
 
@@ -53,7 +61,10 @@ async def reporting(
 
 async def reports(system: SystemDatabase, at: datetime) -> list[Document]:
     """Read what the running processes said last: {process: {host, pid, command}, pool: {…}, keys}."""
-    rows = system[HEARTBEATS].find(
-        {"pool": {"$exists": True}, "at": {"$gte": at - _ALIVE}}, {"process": 1, "pool": 1, "keys": 1}
-    )
+    return [row for row in await all_reports(system) if "pool" in row and row["at"] >= at - _ALIVE]
+
+
+async def all_reports(system: SystemDatabase) -> list[Document]:
+    """Read what was said last, also by processes whose clock differs, or that are paused or just killed."""
+    rows = system[HEARTBEATS].find({}, {"process": 1, "pool": 1, "keys": 1, "at": 1})
     return [row async for row in rows]

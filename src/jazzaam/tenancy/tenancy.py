@@ -79,7 +79,7 @@ class Tenancy:
         """
         tenant = await self.catalog.tenant(db.tenant.id)
         _require_active(tenant)
-        if tenant.credential != db.tenant.credential:
+        if _epoch(tenant) != _epoch(db.tenant):
             raise TenantBusy
 
     async def administer(self, tenant: Tenant, user: ClusterUser | None = None) -> TenantDatabase:
@@ -159,6 +159,11 @@ class Tenancy:
             db.release()
             tenant = again
         raise TenantBusy
+
+
+def _epoch(tenant: Tenant) -> int:
+    """Count the users a tenant has had; its secret may be encrypted anew and mean the same user."""
+    return 0 if tenant.credential is None else tenant.credential.epoch
 
 
 def _require_active(tenant: Tenant) -> None:

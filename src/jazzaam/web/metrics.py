@@ -96,4 +96,6 @@ async def metrics_at(
         yield
     finally:
         server.should_exit = True
-        await serving
+        (failure,) = await asyncio.gather(serving, return_exceptions=True)
+        if failure is not None:
+            log.warning("metrics.failed", error=type(failure).__name__)
