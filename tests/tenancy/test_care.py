@@ -9,7 +9,7 @@ from bson import ObjectId
 from jazzaam.tenancy.catalog import PUBLIC_KEYS, TENANTS, PublicKey
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.deployment import Bounds
-from jazzaam.tenancy.errors import ClusterFull, TenantNotFound
+from jazzaam.tenancy.errors import ClusterFull, TenantBusy, TenantNotFound
 from jazzaam.tenancy.limits import USAGES
 from jazzaam.tenancy.models import TenantId, TenantStatus, Tier
 from jazzaam.tenancy.schema import Shape
@@ -76,6 +76,15 @@ async def test_nothing_is_removed_before_the_fence_is_over(first, now):
     assert [mended.what for mended in said] == ["erased"]
     with pytest.raises(TenantNotFound):
         await first.tenancy.catalog.tenant(doomed.id)
+
+
+async def test_what_was_not_closed_for_good_is_not_removed(first, now):
+    kept = await first.provisioner.create(str(ObjectId()), at=now)
+    with await first.tenancy.open(kept.id) as db:
+        await db[NOTES].insert({"_id": 1})
+        with pytest.raises(TenantBusy):
+            await first.erasure.finish(kept.id, now)
+        assert await db[NOTES].count({}) == 1
 
 
 async def test_closing_again_does_not_begin_the_fence_anew(first, now):

@@ -135,9 +135,14 @@ class Erasure:
             self._observe(Step.erasure_begun)
 
     async def finish(self, tenant_id: TenantId, at: datetime) -> Document:
-        """Remove everything of a tenant that was closed for good; gives the receipt. Safe to repeat."""
-        tenant = await self._catalog.tenant(tenant_id)
-        await self._begin_receipt(tenant, await self.closed_at(tenant_id) or at)
+        """Remove everything of a tenant that was closed for good; gives the receipt. Safe to repeat.
+
+        Raises `TenantNotFound`, or `TenantBusy` when it was not closed.
+        """
+        tenant, closed_at = await self._catalog.tenant(tenant_id), await self.closed_at(tenant_id)
+        if closed_at is None:
+            raise TenantBusy
+        await self._begin_receipt(tenant, closed_at)
         await self._remove_rows(tenant)
         users = await self._credentials.drop_all(tenant)
         await self._note(tenant_id, {"$addToSet": {"users": {"$each": users}}})
