@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from jazzaam.logging import configure_logging
 from jazzaam.main import create_app
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.users import CLUSTER_USERS, OPERATOR
-from jazzaam.worker import create_runner
+from jazzaam.worker import create_broker, create_relay, create_runner, create_worker
 
 PASSWORD = "correct horse battery staple"
 API = "/api/v1"
@@ -111,6 +112,7 @@ def settings(mongod: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Sett
         signups_per_network=100_000,
         signups_total=100_000,
         logins_per_network=100_000,
+        relay_seat_seconds=1.0,
     )
 
 
@@ -233,12 +235,26 @@ def run_jobs(app: FastAPI, application: Application) -> Callable[..., Awaitable[
         tenant_id = company.id if company else None
         db = company.db if company else application.deployment.system()
         runner, now = create_runner(application), application.control.clock.now()
-        due = await outbox.due(db, now, 1000)
-        for job_id in due:
-            await runner.run(Place(tenant_id, job_id))
+        due = [row for row in await outbox.next_due(db, 1000) if row.due_at <= now]
+        for row in due:
+            await runner.run(Place("main", tenant_id, row.job_id, row.attempt))
         return len(due)
 
     return run
+
+
+@asynccontextmanager
+async def at_work(application: Application) -> AsyncIterator[None]:
+    """Run a relay and a worker, as a worker process without a broker does."""
+    stop = asyncio.Event()
+    broker = create_broker(application.settings)
+    parts = [create_relay(application, broker), create_worker(application, broker)]
+    running = [asyncio.create_task(part.run(stop=stop)) for part in parts]
+    try:
+        yield
+    finally:
+        stop.set()
+        await asyncio.gather(*running)
 
 
 @pytest.fixture

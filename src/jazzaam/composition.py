@@ -35,6 +35,7 @@ from jazzaam.identifiers import OBJECT_ID_PATTERN, is_public_token, new_id, new_
 from jazzaam.integrations.email import Mailer
 from jazzaam.integrations.email.folder import FolderMailer
 from jazzaam.integrations.email.smtp import SmtpMailer
+from jazzaam.jobs.registry import Registry
 from jazzaam.pagination import Cursors
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.client_pool import Overflow, PoolPolicy
@@ -65,16 +66,20 @@ def compose(
     user: ClusterUser = APP,
     clock: Clock | None = None,
     passwords: Passwords | None = None,
+    jobs: Registry | None = None,
     event_listeners: Sequence[Any] = (),
     observe: Observer = log_step,
 ) -> Application:
-    """Put the parts together; raises `ConfigurationError` in one line."""
+    """Put the parts together; `jobs` are all features' unless it says otherwise.
+
+    Raises `ConfigurationError` in one line.
+    """
     clock = clock or SystemClock()
     clusters = Clusters(_clusters(settings), user=user, event_listeners=event_listeners)
     clusters.client(MAIN_CLUSTER)  # finds out at once whether there is one
     cipher = Cipher(_keyring(settings, settings.encryption_keys, "encryption-key"))
     deployment = deploy(clusters, _declared(settings), cipher, bounds=_bounds(settings), observe=observe)
-    keyring, jobs = _keyring(settings, settings.secret_key, "secret-key"), registry()
+    keyring, jobs = _keyring(settings, settings.secret_key, "secret-key"), jobs or registry()
     return Application(
         settings=settings,
         deployment=deployment,
@@ -84,8 +89,11 @@ def compose(
         control=ControlServices(
             clock=clock,
             registry=jobs,
+            system=deployment.system,
             tenancy=deployment.tenancy,
             provisioner=deployment.provisioner,
+            care=deployment.care,
+            ready_tenants=settings.ready_tenants,
             keyring=keyring,
             mailer=_mailer(settings),
             passwords=passwords or Passwords(),

@@ -22,6 +22,7 @@ from jazzaam.signing import MINIMUM_SECRET_BYTES
 
 PREFIX: Final = "JAZZAAM_"
 MAIN_CLUSTER: Final = "main"
+BROKER_SCHEMES: Final = ("redis", "rediss", "amqp", "amqps", "nats", "tls")
 
 
 class Environment(StrEnum):
@@ -100,9 +101,6 @@ class Settings(BaseSettings):
         description="What passes between closing a company for good and removing it, for work that was "
         "begun before, in seconds.",
     )
-    care_seconds: float = Field(
-        30.0, gt=0, description="How often a worker looks after tenants: ready ones, repairs, erasures."
-    )
     client_pool_size: int = Field(
         50, ge=1, le=5000, description="Clients of dedicated companies that a process holds open at most."
     )
@@ -174,11 +172,33 @@ class Settings(BaseSettings):
         20, ge=1, description="Logins per quarter of an hour for one e-mail address."
     )
     logins_per_network: int = Field(200, ge=1, description="Logins per quarter of an hour for one network.")
-    worker_slots: int = Field(8, ge=1, le=256, description="Jobs a worker runs at once.")
-    sweep_seconds: float = Field(
-        5.0,
+    broker_url: SecretStr | None = Field(
+        None,
+        description="Where relays hand jobs to workers: `redis://…` (Redis Streams), `amqp://…` (RabbitMQ) "
+        "or `nats://…` (JetStream), each with its TLS scheme. Without it one worker process does both.",
+    )
+    worker_slots: int = Field(16, ge=1, le=256, description="Jobs a worker runs at once.")
+    drain_seconds: float = Field(
+        7.0,
+        ge=0,
+        description="How long jobs that run may go on when their worker is to stop, in seconds; then "
+        "another worker has them.",
+    )
+    lease_seconds: float = Field(
+        30.0,
         gt=0,
-        description="How often a worker looks for jobs that it was not told of, in seconds.",
+        le=60,
+        description="How long a job stays with a worker that is not heard of, in seconds.",
+    )
+    relay_seat_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="When another relay takes the place of one that is not heard of, in seconds.",
+    )
+    sweep_seconds: float = Field(
+        1800.0,
+        gt=0,
+        description="How often a relay looks at every company for jobs it was not told of, in seconds.",
     )
     metrics_port: int | None = Field(
         None,
@@ -212,6 +232,13 @@ class Settings(BaseSettings):
         public = values.get("public_url") or here
         forms = values.get("forms_url") or public
         return {**values, "public_url": public.rstrip("/"), "forms_url": forms.rstrip("/")}
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_broker(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and urlsplit(value.get_secret_value()).scheme not in BROKER_SCHEMES:
+            raise ValueError(f"begins with one of {', '.join(f'{one}://' for one in BROKER_SCHEMES)}")
+        return value
 
     @field_validator("public_url", "forms_url")
     @classmethod

@@ -12,17 +12,22 @@ from jazzaam.control.contact.feature import FEATURE as CONTACT
 from jazzaam.control.crm_connections.feature import FEATURE as CRM_CONNECTIONS
 from jazzaam.control.invitations.feature import FEATURE as INVITATIONS
 from jazzaam.control.memberships.feature import FEATURE as MEMBERSHIPS
+from jazzaam.control.tenants.feature import FEATURE as FLEET
 from jazzaam.control.waitlist.feature import FEATURE as WAITLIST
 from jazzaam.crm.deal_health.feature import FEATURE as DEAL_HEALTH
 from jazzaam.crm.engagement.feature import FEATURE as ENGAGEMENT
 from jazzaam.crm.follow_ups.feature import FEATURE as FOLLOW_UPS
 from jazzaam.crm.forms.feature import FEATURE as FORMS
+from jazzaam.crm.jobs.feature import FEATURE as COMPANY_JOBS
 from jazzaam.crm.leads.feature import FEATURE as LEADS
 from jazzaam.crm.next_best_actions.feature import FEATURE as NEXT_BEST_ACTIONS
 from jazzaam.crm.notifications.feature import FEATURE as NOTIFICATIONS
 from jazzaam.crm.records import RECORDS
+from jazzaam.crm.trash.feature import FEATURE as TRASH
 from jazzaam.crm.usage.feature import FEATURE as USAGE
 from jazzaam.feature import Feature
+from jazzaam.jobs.clocks import JOB_CLOCKS, RELAYS
+from jazzaam.jobs.letters import DEAD_LETTERS
 from jazzaam.jobs.models import JOBS
 from jazzaam.jobs.registry import Registry
 from jazzaam.migrations import MIGRATIONS
@@ -47,6 +52,8 @@ FEATURES: Final[tuple[Feature, ...]] = (
     WAITLIST,
     CONTACT,
     CRM_CONNECTIONS,
+    FLEET,
+    TRASH,
     LEADS,
     NOTIFICATIONS,
     ENGAGEMENT,
@@ -55,6 +62,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     DEAL_HEALTH,
     NEXT_BEST_ACTIONS,
     USAGE,
+    COMPANY_JOBS,
 )
 
 TENANT_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
@@ -75,6 +83,9 @@ SYSTEM_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
     USAGES,
     ENCRYPTION_KEYS,
     JOBS,
+    JOB_CLOCKS,
+    RELAYS,
+    DEAD_LETTERS,
 )
 """What the shared database holds."""
 

@@ -55,7 +55,8 @@ async def supervise(settings: Settings, *, after_start: Sequence[Sequence[str]] 
                 once = [_spawn(command, output=subprocess.PIPE) for command in after_start]
                 after_start = ()
                 await _until_ready(settings, children, stop)
-                children.start("worker")  # once the API has the processors no more to itself
+                for name in ("worker", "relay") if settings.broker_url else ("worker",):
+                    children.start(name)  # once the API has the processors no more to itself
                 for process in once:
                     await _finish(process, stop)
                 await _watch(children, mongod, stop, restarts)

@@ -16,6 +16,7 @@ from jazzaam.crm.leads.models import LEADS
 from jazzaam.crm.leads.service import list_leads
 from jazzaam.crm.notifications.models import NOTIFICATIONS
 from jazzaam.errors import Forbidden
+from jazzaam.jobs.letters import Pointless
 from jazzaam.jobs.models import JOBS, Place
 from jazzaam.tenancy.catalog import PUBLIC_KEYS, TENANTS
 from jazzaam.tenancy.errors import TenantNotFound, TenantSuspended
@@ -128,7 +129,7 @@ class TestJobsRow:
         )
         runner = create_runner(application)
 
-        await runner.run(Place(globex.id, job_id))
+        await runner.run(Place("main", globex.id, job_id, 0))
 
         assert await globex.db[NOTIFICATIONS].count({}) == 0
         assert await acme.db[NOTIFICATIONS].count({}) == 0
@@ -140,11 +141,13 @@ class TestJobsRow:
         job = await acme.db[JOBS].find_one({"name": "forms.notify_new_lead"}, {"_id": 1})
         runner = create_runner(application)
 
-        await runner.run(Place(globex.id, job["_id"]))
-        await runner.run(Place("f" * 24, job["_id"]))
+        with pytest.raises(Pointless):
+            await runner.run(Place("main", globex.id, job["_id"], 0))
+        with pytest.raises(Pointless):
+            await runner.run(Place("main", "f" * 24, job["_id"], 0))
         assert await acme.db[NOTIFICATIONS].count({}) == 0
 
-        await runner.run(Place(acme.id, job["_id"]))
+        await runner.run(Place("main", acme.id, job["_id"], 0))
         assert await acme.db[NOTIFICATIONS].count({}) == 1
 
 

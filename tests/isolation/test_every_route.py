@@ -2,6 +2,8 @@
 
 import pytest
 
+from jazzaam.jobs.models import JOBS
+
 # How each route that names something is called: the thing's name, and a body where one is needed.
 # A foreign thing is a 404; the same call by its owner is the positive control.
 BY_ID = {
@@ -10,6 +12,7 @@ BY_ID = {
     ("delete", "/api/v1/leads/{leadId}"): ("lead", None),
     ("get", "/api/v1/forms/{formId}"): ("form", None),
     ("get", "/api/v1/forms/{formId}/embed"): ("form", None),
+    ("get", "/api/v1/jobs/{jobId}"): ("job", None),
     ("post", "/api/v1/notifications/{notificationId}/read"): ("notification", None),
 }
 # Routes that answer from the caller's own company: what is known to be in the other must not be there.
@@ -69,7 +72,8 @@ async def things(client, acme, run_jobs):
     await run_jobs(acme)
     lead = (await client.get("/api/v1/leads", headers=acme.headers)).json()["items"][0]
     told = (await client.get("/api/v1/notifications", headers=acme.headers)).json()["items"][0]
-    return {"form": form["id"], "lead": lead["id"], "notification": told["id"]}
+    job = await acme.db[JOBS].find_one({}, {"_id": 1})
+    return {"form": form["id"], "lead": lead["id"], "notification": told["id"], "job": str(job["_id"])}
 
 
 def fill(path, thing_id):

@@ -49,9 +49,9 @@ async def test_a_full_cluster_still_loses_who_is_to_be_erased(first, full, now):
     async with full as other:
         with pytest.raises(ClusterFull):
             await other.care.keep_ready(1, now)
-        await other.care.round(now, ready=1)
+        await other.care.close_due(now)
         closed = await other.tenancy.catalog.tenants(TenantStatus.erasing)
-        await other.care.round(now + FENCE, ready=1)
+        await other.care.repair_all(now + FENCE)
 
     assert [tenant.id for tenant in closed] == [doomed.id]
     receipt = await first.erasure.receipt(doomed.id)
@@ -139,16 +139,6 @@ async def test_who_cannot_be_counted_keeps_nobody_waiting(first, now):
     active = await first.provisioner.create(str(ObjectId()), at=now)
     await rows.insert({"_id": active.id, "leads": 1})
     assert await first.care.count_usage(now, most=2) == 1
-
-
-async def test_a_round_goes_on_after_a_part_that_failed(first, now):
-    await first.system()[TENANTS].insert({"_id": "f" * 24, "status": TenantStatus.ready, "spare": True})
-    doomed = await first.provisioner.create(str(ObjectId()), at=now)
-    await first.erasure.suspend(doomed.id, erase_after=now)
-
-    await first.care.round(now, ready=1)
-
-    assert (await first.tenancy.catalog.tenant(doomed.id)).status is TenantStatus.erasing
 
 
 class TestUndo:

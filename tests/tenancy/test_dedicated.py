@@ -12,7 +12,7 @@ from bson import ObjectId
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
-from tests.conftest import forget_tenants
+from tests.conftest import at_work, forget_tenants
 from tests.isolation.test_doors import PROFILE
 
 from jazzaam.composition import compose
@@ -23,6 +23,7 @@ from jazzaam.crm.forms.models import FormType
 from jazzaam.crm.leads.models import LEADS
 from jazzaam.crm.notifications.models import NOTIFICATIONS
 from jazzaam.encryption import Cipher, Place, Undecryptable
+from jazzaam.jobs.clocks import RELAYS
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.client_pool import ClientPool, PoolPolicy
@@ -30,7 +31,6 @@ from jazzaam.tenancy.clusters import CONNECT_SECONDS
 from jazzaam.tenancy.credentials import UserTaken
 from jazzaam.tenancy.errors import ClusterAway, HandleReleased, TenantBusy, TenantSuspended
 from jazzaam.tenancy.models import Tier
-from jazzaam.worker import create_relay
 
 DENIED, NO_SUCH_COLLECTION = 13, 9
 
@@ -173,20 +173,14 @@ async def test_everything_of_a_dedicated_tenant_runs_as_itself(
 
 
 async def work_until_notified(application, tenant_id):
-    """Run a real relay until the tenant's job has had its effect."""
-    stop = asyncio.Event()
-    relay = create_relay(application)
-    running = asyncio.create_task(relay.run(stop=stop))
-    try:
-        async with asyncio.timeout(20):
-            while True:
-                with await application.deployment.tenancy.open(tenant_id) as db:
-                    if await db[NOTIFICATIONS].count({}):
-                        return
-                await asyncio.sleep(0.05)
-    finally:
-        stop.set()
-        await running
+    """Run a real relay, that looks everywhere first, until the tenant's job has had its effect."""
+    await application.deployment.system()[RELAYS].delete_many({})
+    async with at_work(application), asyncio.timeout(20):
+        while True:
+            with await application.deployment.tenancy.open(tenant_id) as db:
+                if await db[NOTIFICATIONS].count({}):
+                    return
+            await asyncio.sleep(0.05)
 
 
 class TestCredentials:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from jazzaam.cli import keys, tenants
+from jazzaam.cli import jobs, keys, tenants
 from jazzaam.cli.settings import settings_of
 
 cli = typer.Typer(
@@ -20,6 +20,7 @@ cli = typer.Typer(
     add_completion=False,
 )
 cli.add_typer(tenants.app, name="tenants")
+cli.add_typer(jobs.app, name="jobs")
 cli.add_typer(keys.app, name="keys")
 
 
@@ -52,6 +53,16 @@ def worker() -> None:
     from jazzaam.worker import work
 
     uvloop.run(work(settings_of()))
+
+
+@cli.command()
+def relay() -> None:
+    """Hand jobs to the workers, where JAZZAAM_BROKER_URL names a broker."""
+    import uvloop
+
+    from jazzaam.worker import relay as relay_jobs
+
+    uvloop.run(relay_jobs(settings_of()))
 
 
 @cli.command()

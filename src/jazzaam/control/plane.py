@@ -1,5 +1,6 @@
 """The control plane's counterpart of a workspace: the first argument of its rules and jobs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jazzaam.clock import Clock
@@ -9,6 +10,7 @@ from jazzaam.integrations.email import Mailer
 from jazzaam.jobs.publishing import Publishing
 from jazzaam.jobs.registry import Registry
 from jazzaam.signing import Keyring
+from jazzaam.tenancy.care import Care
 from jazzaam.tenancy.database import SystemDatabase
 from jazzaam.tenancy.provisioning import Provisioner
 from jazzaam.tenancy.tenancy import Tenancy
@@ -20,8 +22,11 @@ class ControlServices:
 
     clock: Clock
     registry: Registry
+    system: Callable[[], SystemDatabase]
     tenancy: Tenancy
     provisioner: Provisioner
+    care: Care
+    ready_tenants: int
     keyring: Keyring
     mailer: Mailer
     passwords: Passwords

@@ -21,7 +21,7 @@ from jazzaam.jobs.registry import Registry
 from jazzaam.pagination import Cursors
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.collections import CollectionSpec
-from jazzaam.tenancy.database import TenantDatabase
+from jazzaam.tenancy.database import Document, TenantDatabase
 from jazzaam.tenancy.limits import Limits, Reservation
 
 Result = TypeVar("Result")
@@ -132,12 +132,12 @@ class Workspace(Publishing[TenantDatabase, Event]):
             self._remembered = await RequestRepository(self.db).find(self._request)
         return self._remembered
 
-    async def _write_last(self, events: Sequence[Event], result: object) -> None:
-        self._reserve_jobs(sum(len(self.services.registry.answering(event)) for event in events))
+    async def _write_last(self, events: Sequence[Event], jobs: Sequence[Document], result: object) -> None:
+        self._reserve_jobs(len(jobs))
         await write_activities(self.db, events, self.member.actor, self.clock.now())
         if self._request is not None:
             await RequestRepository(self.db).remember(self._request, result, self.clock.now())
-        await super()._write_last(events, result)
+        await super()._write_last(events, jobs, result)
 
     def _reserve_jobs(self, count: int) -> None:
         """Reserve a change's jobs from what is at hand; else the change is made anew, when they are."""

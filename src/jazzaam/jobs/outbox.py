@@ -1,94 +1,251 @@
-"""The only queries on `jobs`: enqueue inside a change, claim, finish."""
+"""The only queries on `jobs`: enqueue inside a change, claim, settle, look after."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from bson import ObjectId
 
-from jazzaam.jobs.models import JOBS, Claim, JobState
-from jazzaam.jobs.registry import Message, Registry
-from jazzaam.tenancy.database import SystemDatabase, TenantDatabase
+from jazzaam.jobs.models import JOBS, KEEP_DEAD, UNENDED, Claim, Due, JobState
+from jazzaam.jobs.registry import KEEP_ENDED, Job, Message
+from jazzaam.tenancy.database import Document, SystemDatabase, TenantDatabase
 
 Database = TenantDatabase | SystemDatabase
+
+_NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
+_CLAIMED: Final = {
+    "name": 1,
+    "args": 1,
+    "v": 1,
+    "attempt": 1,
+    "triedFrom": 1,
+    "cron": 1,
+    "done": 1,
+    "total": 1,
+    "cancelAsked": 1,
+}
+SHOWN: Final = {
+    "name": 1,
+    "state": 1,
+    "dueAt": 1,
+    "attempt": 1,
+    "createdAt": 1,
+    "endedAt": 1,
+    "done": 1,
+    "total": 1,
+    "result": 1,
+    "lastError": 1,
+    "cancelAsked": 1,
+    "cron": 1,
+}
+"""What is told of a job: never its arguments, which may hold anything."""
 
 
 class LeaseLost(Exception):
     """Another worker has the job now; what this one did is undone."""
 
 
-async def enqueue(db: Database, registry: Registry, events: Iterable[Message], at: datetime) -> None:
-    """Write a row for each job that answers one of the events, in the running change."""
-    rows = [
-        {
-            "_id": ObjectId(),
-            "name": answer.name,
-            "args": event.data(),
-            "v": event.version,
-            "state": JobState.queued,
-            "dueAt": at,
-            "attempt": 0,
-            "createdAt": at,
-        }
-        for event in events
-        for answer in registry.answering(event)
-    ]
+def row_of(job: Job, message: Message, at: datetime, due_at: datetime) -> Document:
+    """Make the row of a job that is to be done."""
+    return {
+        "_id": ObjectId(),
+        "name": job.name,
+        "args": message.data(),
+        "v": message.version,
+        "state": JobState.queued,
+        "dueAt": due_at,
+        "attempt": 0,
+        "createdAt": at,
+    }
+
+
+async def enqueue(db: Database, rows: Sequence[Document]) -> None:
+    """Write jobs, in the running change."""
     if rows:
         await db[JOBS].insert_all(rows)
 
 
-async def claim(db: Database, job_id: ObjectId, at: datetime, lease_for: timedelta) -> Claim | None:
-    """Take a job that is due, or whose worker's lease has run out; None when there is nothing to do."""
+async def enqueue_once(db: Database, row: Document) -> None:
+    """Write a job unless its row is there already, in the running change."""
+    await db[JOBS].update_one({"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True)
+
+
+async def claim(
+    db: Database, job_id: ObjectId, attempt: int, at: datetime, lease_for: timedelta
+) -> Claim | None:
+    """Take the given attempt of a job that is due, or whose worker's lease has run out."""
     lease = ObjectId()
     row = await db[JOBS].find_one_and_update(
-        {
-            "_id": job_id,
-            "state": {"$in": [JobState.queued, JobState.running]},
-            "dueAt": {"$lte": at},
-        },
+        {"_id": job_id, "attempt": attempt, "state": {"$in": UNENDED}, "dueAt": {"$lte": at}},
         {
             "$set": {"state": JobState.running, "dueAt": at + lease_for, "lease": lease},
             "$inc": {"attempt": 1},
         },
-        {"name": 1, "args": 1, "attempt": 1},
+        _CLAIMED,
     )
-    return Claim(row["_id"], row["name"], row["args"], row["attempt"], lease) if row else None
+    if row is None:
+        return None
+    return Claim(
+        id=row["_id"],
+        name=row["name"],
+        args=row["args"],
+        version=row.get("v", 1),
+        attempt=row["attempt"],
+        tries=row["attempt"] - row.get("triedFrom", 0),
+        lease=lease,
+        is_cron="cron" in row,
+        done=row.get("done", 0),
+        total=row.get("total"),
+        cancel_asked=row.get("cancelAsked", False),
+    )
 
 
-async def finish(db: Database, claimed: Claim, at: datetime) -> None:
-    """Say that a job is done; raises `LeaseLost` when it is not this worker's any more."""
-    await _settle(db, claimed, {"state": JobState.done, "finishedAt": at})
+async def renew(db: Database, claimed: Claim, until: datetime, done: int, total: int | None) -> bool:
+    """Keep a job longer and write its progress; tells whether it was asked to stop. Raises `LeaseLost`.
+
+    Progress never falls: a part that was committed meanwhile must not be done again.
+    """
+    further = {"$set": {"dueAt": until, "total": total}, "$max": {"done": done}}
+    row = await db[JOBS].find_one_and_update(_mine(claimed), further, {"cancelAsked": 1})
+    if row is None:
+        raise LeaseLost
+    return bool(row.get("cancelAsked"))
+
+
+async def note(db: Database, claimed: Claim, done: int, total: int | None) -> None:
+    """Write how far a job is, in the running change; raises `LeaseLost`."""
+    if not await db[JOBS].update_one(_mine(claimed), {"$set": {"done": done, "total": total}}):
+        raise LeaseLost
+
+
+async def settle(
+    db: Database,
+    claimed: Claim,
+    state: JobState,
+    at: datetime,
+    *,
+    keep: timedelta = KEEP_ENDED,
+    **said: object,
+) -> Document | None:
+    """End a job as done, dead or cancelled; gives the schedule of one that comes again.
+
+    `said` are its result or last error. Raises `LeaseLost` when it is not this worker's any more.
+    """
+    kept = KEEP_DEAD if state is JobState.dead else keep
+    row = await db[JOBS].find_one_and_update(
+        _mine(claimed),
+        {
+            "$set": {"state": state, "endedAt": at, "expiresAt": at + kept, **said},
+            "$unset": {"lease": "", "cancelAsked": ""},
+        },
+        {"cron": 1},
+    )
+    if row is None:
+        raise LeaseLost
+    return row.get("cron")
 
 
 async def try_again(db: Database, claimed: Claim, error: str, at: datetime) -> None:
     """Put a failed job back, due at `at`; raises `LeaseLost`."""
-    await _settle(db, claimed, {"state": JobState.queued, "dueAt": at, "lastError": error})
+    await _put_back(db, claimed, {"dueAt": at, "lastError": error})
 
 
-async def give_up(db: Database, claimed: Claim, error: str, at: datetime) -> None:
-    """Keep a job that failed for good as a dead letter; raises `LeaseLost`."""
-    await _settle(db, claimed, {"state": JobState.dead, "lastError": error, "diedAt": at})
+async def give_back(db: Database, claimed: Claim, at: datetime) -> None:
+    """Put back a job that its worker had to leave; that does not count as a try. Raises `LeaseLost`."""
+    tried_from = claimed.attempt - claimed.tries + 1
+    await _put_back(db, claimed, {"dueAt": at, "triedFrom": tried_from})
+
+
+async def _put_back(db: Database, claimed: Claim, what: Mapping[str, Any]) -> None:
+    if not await db[JOBS].update_one(
+        _mine(claimed), {"$set": {"state": JobState.queued, **what}, "$unset": {"lease": ""}}
+    ):
+        raise LeaseLost
 
 
 async def waiting(db: Database) -> int:
-    """Count the jobs that have not ended."""
-    return await db[JOBS].count({"state": {"$in": [JobState.queued, JobState.running]}})
+    """Count the jobs that have not ended, less those that come again by themselves."""
+    return await db[JOBS].count({"state": {"$in": UNENDED}, "cron": {"$exists": False}})
 
 
-async def due(db: Database, at: datetime, limit: int) -> list[ObjectId]:
-    """List jobs that may be claimed, the longest due first."""
+async def next_due(db: Database, limit: int) -> list[Due]:
+    """List the jobs that are due first, whether they are already or not.
+
+    A row that is none of ours (a dedicated tenant's own user may have written it) is left where it is.
+    """
+    ours = {"_id": {"$type": "objectId"}, "attempt": {"$type": ["int", "long"]}}
     cursor = db[JOBS].find(
-        {"state": {"$in": [JobState.queued, JobState.running]}, "dueAt": {"$lte": at}},
-        {"_id": 1},
+        {"state": {"$in": UNENDED}, "dueAt": {"$lte": _NEVER}, **ours},
+        {"attempt": 1, "dueAt": 1},
         sort=[("dueAt", 1)],
         limit=limit,
     )
-    return [row["_id"] async for row in cursor]
+    return [Due(row["_id"], row["attempt"], row["dueAt"]) async for row in cursor]
 
 
-async def _settle(db: Database, claimed: Claim, what: dict[str, Any]) -> None:
-    if not await db[JOBS].update_one(
-        {"_id": claimed.id, "lease": claimed.lease, "state": JobState.running},
-        {"$set": what, "$unset": {"lease": ""}},
-    ):
-        raise LeaseLost
+async def attempt_of(db: Database, job_id: ObjectId) -> tuple[JobState, int] | None:
+    """Tell a job's state and how often it was claimed, if there is one."""
+    row = await db[JOBS].find_one({"_id": job_id}, {"state": 1, "attempt": 1})
+    return (JobState(row["state"]), row["attempt"]) if row else None
+
+
+async def show(db: Database, job_id: ObjectId) -> Document | None:
+    """Read what is told of a job, if there is one."""
+    return await db[JOBS].find_one({"_id": job_id}, SHOWN)
+
+
+async def find(db: Database, states: Sequence[JobState], name: str | None, limit: int) -> list[Document]:
+    """List jobs in some states, those due first before others."""
+    of_name = {} if name is None else {"name": name}
+    found = db[JOBS].find(
+        {"state": {"$in": list(states)}, **of_name}, SHOWN, sort=[("dueAt", 1)], limit=limit
+    )
+    return [row async for row in found]
+
+
+async def retry(db: Database, job_id: ObjectId, at: datetime) -> bool:
+    """Have a dead or cancelled job tried again, with all its tries; tells whether it could be."""
+    row = await db[JOBS].find_one_and_update(
+        {"_id": job_id, "state": {"$in": [JobState.dead, JobState.cancelled]}},
+        [
+            {"$set": {"state": JobState.queued, "dueAt": at, "triedFrom": "$attempt"}},
+            {"$unset": ["endedAt", "expiresAt", "cancelAsked"]},
+        ],
+        {"_id": 1},
+    )
+    return row is not None
+
+
+async def cancel(db: Database, job_id: ObjectId, at: datetime) -> JobState | None:
+    """Cancel a job that waits, and ask one that runs to stop; gives what it was, None for one that ended.
+
+    One that comes again by itself cannot be cancelled while it waits: it would never come again.
+    """
+    rows = db[JOBS]
+    waits = {"_id": job_id, "state": JobState.queued, "cron": {"$exists": False}}
+    ended = {"state": JobState.cancelled, "endedAt": at, "expiresAt": at + KEEP_ENDED}
+    if await rows.update_one(waits, {"$set": ended}):
+        return JobState.queued
+    if await rows.update_one({"_id": job_id, "state": JobState.running}, {"$set": {"cancelAsked": True}}):
+        return JobState.running
+    return None
+
+
+async def scheduled(db: Database) -> list[Document]:
+    """List the unended jobs that come again by themselves."""
+    found = db[JOBS].find({"state": {"$in": UNENDED}, "cron": {"$exists": True}}, {**SHOWN, "lease": 1})
+    return [row async for row in found]
+
+
+async def unschedule(db: Database, job_id: ObjectId) -> None:
+    """Take away a job that came by itself, and was not begun."""
+    await db[JOBS].delete_many({"_id": job_id, "state": JobState.queued, "attempt": 0})
+
+
+async def move_zone(db: Database, job_id: ObjectId, zone: str) -> None:
+    """Say by which clocks the fire after this one comes."""
+    await db[JOBS].update_one({"_id": job_id}, {"$set": {"cron.zone": zone}})
+
+
+def _mine(claimed: Claim) -> Mapping[str, Any]:
+    return {"_id": claimed.id, "lease": claimed.lease, "state": JobState.running}

@@ -1,34 +1,51 @@
-"""Notice jobs: a change stream over the cluster for the new ones, a slow sweep for all others."""
+"""From the databases to the broker: every job that is due is handed over, fairly, and few at a time.
+
+Any number of relays may run. Each cluster has one at work; the others wait for its seat. Should two be at
+work at once, a job is handed over twice and done once: a worker claims its row.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
-from datetime import timedelta
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
-from pymongo.errors import ServerSelectionTimeoutError
+from bson import ObjectId
+from pymongo.errors import PyMongoError
 
 from jazzaam.clock import Clock
-from jazzaam.jobs import outbox
-from jazzaam.jobs.models import JOBS, Place
-from jazzaam.jobs.runner import Runner
+from jazzaam.jobs.broker import Broker
+from jazzaam.jobs.clocks import Seat
+from jazzaam.jobs.fairness import Backlog, room_for
+from jazzaam.jobs.lookout import Lookout, SeatLost, Waits
+from jazzaam.jobs.messages import Messages
+from jazzaam.jobs.models import Place
 from jazzaam.logging import get_logger
 from jazzaam.tasks import end_tasks
+from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.clusters import Clusters
-from jazzaam.tenancy.database import SystemDatabase, TenantDatabase
-from jazzaam.tenancy.errors import TenantNotFound
-from jazzaam.tenancy.models import TenantNaming, TenantStatus
+from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.tenancy.freshness import Freshness, Source
+from jazzaam.tenancy.models import Tenant, TenantStatus
 from jazzaam.tenancy.tenancy import Tenancy
-from jazzaam.tenancy.users import RELAY
-from jazzaam.tenancy.watching import Change, inserts
 
 log = get_logger(__name__)
 
+_COUNT_SECONDS = 5.0
+_OVERDUE_SECONDS = 0.5
+_LEAVING_SECONDS = 2.0
+
+
+class Share(NamedTuple):
+    """How many jobs a tenant hands over in a turn, and may have under way at most (None: as all others)."""
+
+    weight: int
+    most: int | None
+
 
 class Relay:
-    """Hands jobs to a runner, `slots` at once; at most twice as many wait in memory.
+    """Hands jobs over.
 
-    What does not fit, or comes due later, is found by the sweep. Any number of relays may run: a job is
-    claimed once.
+    `slots` counts the jobs that all workers run at once; `share_of` gives a tenant's part of them.
     """
 
     def __init__(
@@ -37,96 +54,124 @@ class Relay:
         tenancy: Tenancy,
         clusters: Clusters,
         system: Callable[[], SystemDatabase],
-        runner: Runner,
+        freshness: Freshness,
+        broker: Broker,
+        messages: Messages,
         clock: Clock,
-        slots: int = 8,
-        sweep_every: timedelta = timedelta(seconds=5),
+        slots: Callable[[], Awaitable[int]],
+        share_of: Callable[[Tenant], Share] = lambda _: Share(1, None),
+        waits: Waits | None = None,
     ) -> None:
         self._tenancy = tenancy
         self._clusters = clusters
         self._system = system
-        self._runner = runner
+        self._broker = broker
+        self._messages = messages
         self._clock = clock
         self._slots = slots
-        self._sweep_every = sweep_every.total_seconds()
-        self._waiting: asyncio.Queue[Place] = asyncio.Queue(maxsize=2 * slots)
+        self._share_of = share_of
+        self._waits = waits or Waits()
+        self._holder = ObjectId()
+        self._backlog = Backlog(room_for(1))
+        self._wake = asyncio.Event()
+        self._lookouts: dict[str, Lookout] = {}
+        freshness.listen(self._catalog_changed)
 
     async def run(self, *, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then finish what is running; cancel to end at once."""
-        async with asyncio.TaskGroup() as running:
-            sources = [asyncio.create_task(self._follow(name)) for name in self._clusters.names]
-            sources += [asyncio.create_task(self._sweep(name)) for name in self._clusters.names]
-            sources.append(asyncio.create_task(self._hand_out(running)))
-            await stop.wait()
-            await end_tasks(sources)
-
-    async def _hand_out(self, running: asyncio.TaskGroup) -> None:
-        free = asyncio.Semaphore(self._slots)
-
-        async def one(place: Place) -> None:
-            try:
-                await self._runner.run(place)
-            except Exception as error:  # noqa: BLE001 - the row's lease runs out, and the sweep finds it
-                log.warning("job.not_run", tenant=place.tenant_id, error=type(error).__name__)
-            finally:
-                free.release()
-
-        while True:
-            await free.acquire()
-            running.create_task(one(await self._waiting.get()))
-
-    async def _sweep(self, cluster: str) -> None:
-        """Look at every database of a cluster; one that is away keeps no other waiting."""
-        while True:
-            try:
-                async for place in self._due(cluster):
-                    await self._waiting.put(place)
-            except Exception as error:  # noqa: BLE001 - one bad round stops no other
-                log.warning("relay.sweep_failed", cluster=cluster, error=type(error).__name__)
-            await asyncio.sleep(self._sweep_every)
-
-    async def _due(self, cluster: str) -> AsyncIterator[Place]:
-        now, batch = self._clock.now(), 2 * self._slots
-        if cluster == self._clusters.names[0]:
-            for job_id in await outbox.due(self._system(), now, batch):
-                yield Place(None, job_id)
-
-        async def visit(db: TenantDatabase) -> list[Place]:
-            return [Place(db.tenant.id, job_id) for job_id in await outbox.due(db, now, batch)]
-
-        tenants = await self._tenancy.catalog.tenants(TenantStatus.active, matching={"cluster": cluster})
-        async with aclosing(self._tenancy.each(visit, tenants=tenants, user=RELAY)) as outcomes:
-            async for outcome in outcomes:
-                if isinstance(outcome.error, ServerSelectionTimeoutError):
-                    raise outcome.error
-                if outcome.error is not None:
-                    log.warning(
-                        "relay.tenant_skipped",
-                        tenant=outcome.tenant_id,
-                        error=type(outcome.error).__name__,
-                    )
-                for place in outcome.result or ():
-                    yield place
-
-    async def _follow(self, cluster: str) -> None:
-        """Hear of each new row; a broken stream is opened again, and the sweep covers the gap."""
-        while True:
-            try:
-                async for change in inserts(self._clusters, cluster, JOBS.name):
-                    place = self._place(change, self._tenancy.naming)
-                    if place is not None:
-                        await self._waiting.put(place)
-            except Exception as error:  # noqa: BLE001 - the sweep covers the gap
-                log.warning("relay.stream_broken", error=type(error).__name__)
-            await asyncio.sleep(0.3)
-
-    def _place(self, change: Change, naming: TenantNaming) -> Place | None:
-        """Say where an inserted row is; databases that are not ours are nobody's business."""
-        if change.database == naming.system:
-            return Place(None, change.id)
-        if not change.database.startswith(naming.prefix):
-            return None
+        """Work until `stop` is set; then others may take over at once."""
+        self._backlog.room = room_for(await self._slots())
+        parts = [self._hand_over(), self._count_slots(), self._look_after_overdue()]
+        parts += [self._watch(cluster) for cluster in self._clusters.names]
+        tasks = [asyncio.create_task(part) for part in parts]
         try:
-            return Place(naming.parse(change.database.removeprefix(naming.prefix)), change.id)
-        except TenantNotFound:
-            return None
+            await stop.wait()
+        finally:
+            await end_tasks(tasks)
+
+    async def _watch(self, cluster: str) -> None:
+        """Watch a cluster whenever its seat is free."""
+        seat = Seat(self._system, cluster, self._holder, self._waits.seat)
+        while True:
+            try:
+                if await seat.take(self._clock.now()):
+                    await self._watch_from(seat, cluster)
+            except SeatLost:
+                log.warning("relay.seat_lost", cluster=cluster)
+            except Exception as error:  # noqa: BLE001 - one cluster's trouble is not another's
+                log.warning("relay.failed", cluster=cluster, error=type(error).__name__)
+            await asyncio.sleep(self._waits.again.total_seconds())
+
+    async def _watch_from(self, seat: Seat, cluster: str) -> None:
+        log.info("relay.watches", cluster=cluster)
+        lookout = Lookout(
+            cluster,
+            tenancy=self._tenancy,
+            clusters=self._clusters,
+            system=self._system,
+            backlog=self._backlog,
+            wake=self._wake,
+            seat=seat,
+            clock=self._clock,
+            waits=self._waits,
+        )
+        self._lookouts[cluster] = lookout
+        try:
+            await lookout.run()
+        except asyncio.CancelledError:
+            with contextlib.suppress(PyMongoError, SeatLost, TimeoutError):
+                async with asyncio.timeout(_LEAVING_SECONDS):
+                    await lookout.write_down()
+                    await seat.leave(self._clock.now())
+            raise
+        finally:
+            del self._lookouts[cluster]
+
+    async def _hand_over(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            unheard = self._waits.unheard.total_seconds()
+            while (place := self._backlog.take(self._clock.now().timestamp() + unheard)) is not None:
+                try:
+                    if await self._is_open(place):
+                        await self._broker.send(self._messages.write(place))
+                except Exception as error:  # noqa: BLE001 - nothing is lost: it is next again
+                    log.warning("relay.not_handed_over", error=type(error).__name__)
+                    self._backlog.put_back(place)
+                    await asyncio.sleep(self._waits.again.total_seconds())
+
+    async def _is_open(self, place: Place) -> bool:
+        """Tell whether a job's tenant is open; what waits of a closed one waits in its database."""
+        if place.tenant_id is None:
+            return True
+        owner = (place.cluster, place.tenant_id)
+        tenant = await self._tenancy.catalog.find(self._tenancy.naming.parse(place.tenant_id))
+        if tenant is None or tenant.status is not TenantStatus.active:
+            self._backlog.ended(owner, place.job_id)
+            self._backlog.forget(owner)
+            return False
+        self._backlog.share(owner, *self._share_of(tenant))
+        return True
+
+    async def _count_slots(self) -> None:
+        while True:
+            await asyncio.sleep(_COUNT_SECONDS)
+            with contextlib.suppress(PyMongoError):
+                self._backlog.room = room_for(await self._slots())
+                self._wake.set()
+
+    async def _look_after_overdue(self) -> None:
+        while True:
+            await asyncio.sleep(_OVERDUE_SECONDS)
+            for cluster, tenant_id in self._backlog.overdue(self._clock.now().timestamp()):
+                self._wake.set()
+                if cluster in self._lookouts:
+                    self._lookouts[cluster].look_at(tenant_id)
+
+    def _catalog_changed(self, source: Source | None) -> None:
+        """Look at a tenant that may have been opened again."""
+        for lookout in self._lookouts.values():
+            if source is None:
+                lookout.look_everywhere()
+            elif source.collection == TENANTS.name:
+                lookout.look_at(source.id)

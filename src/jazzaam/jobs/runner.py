@@ -1,21 +1,36 @@
 """Run one job: open the database its row is in, claim it there, do it, say so."""
 
+import asyncio
+import contextlib
 import random
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol, TypeVar
+
+import structlog
 
 from jazzaam.clock import Clock
 from jazzaam.jobs import outbox
-from jazzaam.jobs.models import Claim, Place
+from jazzaam.jobs.computing import Computing
+from jazzaam.jobs.crons import Crons
+from jazzaam.jobs.letters import Pointless, Reason
+from jazzaam.jobs.models import Claim, JobState, Place
 from jazzaam.jobs.outbox import Database, LeaseLost
-from jazzaam.jobs.registry import Job, Registry
-from jazzaam.jobs.retry import pause_after
+from jazzaam.jobs.registry import KEEP_ENDED, Job, Registry
+from jazzaam.jobs.retry import RetryPolicy, pause_after
+from jazzaam.jobs.run import JobCancelled, Run
 from jazzaam.logging import get_logger
+from jazzaam.tasks import end_tasks
+from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.errors import TenantNotFound, TenantNotReady, TenantSuspended
 
 log = get_logger(__name__)
 Result = TypeVar("Result")
+
+_PUT_BACK_SECONDS = 2.0
 
 
 class JobContext(Protocol):
@@ -31,91 +46,223 @@ class JobContext(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long a job is a worker's: `lasts`, and it is renewed every `beat` while the job runs.
+
+    It must be longer than a change may take: one that commits after its lease ended is undone.
+    """
+
+    lasts: timedelta = timedelta(seconds=30)
+    beat: timedelta = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
 class Runner:
     """Runs jobs of a registry.
 
-    `open_context` opens the database a place names; it gives the job's first argument. A job's lease
-    is `lease_for`: it must be longer than the job takes, since another worker may take it over then.
-    `ended` hears of each job that is done or dead.
+    `open_context` opens the database a place names; it gives the job's first argument. `ended` hears of
+    each job that has reached its end and that somebody asked for; one that comes by itself is nobody's.
     """
 
-    def __init__(
-        self,
-        registry: Registry,
-        open_context: Callable[[Place], Awaitable[JobContext]],
-        clock: Clock,
-        *,
-        lease_for: timedelta = timedelta(seconds=60),
-        ended: Callable[[JobContext], None] = lambda _: None,
-    ) -> None:
-        self._registry = registry
-        self._open_context = open_context
-        self._clock = clock
-        self._lease_for = lease_for
-        self._ended = ended
+    registry: Registry
+    open_context: Callable[[Place], Awaitable[JobContext]]
+    clock: Clock
+    lease: Lease = field(default_factory=Lease)
+    computing: Computing = field(default_factory=Computing)
+    ended: Callable[[JobContext], None] = lambda _: None
 
     async def run(self, place: Place) -> None:
-        """Run the job at `place`, if it is there, due and not taken. Its failure is its row's."""
+        """Run the job at `place`, if that attempt of it is due and not taken. Its failure is its row's.
+
+        Raises `Pointless` when there is no such thing to do, and what kept it from being claimed.
+        """
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(tenant=place.tenant_id, job_id=str(place.job_id))
         try:
-            context = await self._open_context(place)
-        except (TenantNotFound, TenantSuspended, TenantNotReady):
-            return  # the row waits with its tenant, or is gone with it
+            context = await self.open_context(place)
+        except TenantNotFound:
+            raise Pointless(Reason.no_company) from None
+        except (TenantSuspended, TenantNotReady):
+            return  # the row waits with its tenant
         try:
-            if await self._run_in(context, place):
-                self._ended(context)
+            if isinstance(context.db, TenantDatabase) and context.db.tenant.cluster != place.cluster:
+                raise Pointless(Reason.elsewhere)
+            await self._run_in(context, place)
         finally:
             context.db.release()
 
-    async def _run_in(self, context: JobContext, place: Place) -> bool:
-        """Claim the job and run it; tells whether it has reached its end."""
-        claimed = await outbox.claim(context.db, place.job_id, self._clock.now(), self._lease_for)
+    async def _run_in(self, context: JobContext, place: Place) -> None:
+        now = self.clock.now()
+        claimed = await outbox.claim(context.db, place.job_id, place.attempt, now, self.lease.lasts)
         if claimed is None:
-            return False
-        known = self._registry.find(claimed.name)
+            await self._require_sense(context.db, place)
+            return
         try:
-            if known is None:
-                await outbox.give_up(context.db, claimed, "UnknownJob", self._clock.now())
-                return True
-            if claimed.attempt > known.retry.attempts:  # its workers ended before they could say so
-                await outbox.give_up(context.db, claimed, "TooManyAttempts", self._clock.now())
-                return True
-            return await self._run(context, known, claimed)
+            ended = await _OneRun(self, context, place, claimed).end()
         except LeaseLost:
-            log.warning("job.lease_lost", job=claimed.name, job_id=str(claimed.id))
-            return False
+            log.warning("job.lease_lost", job=claimed.name)
+        except asyncio.CancelledError:
+            await self._put_back(context.db, claimed)
+            raise
+        else:
+            if ended and not claimed.is_cron:
+                self.ended(context)
 
-    async def _run(self, context: JobContext, known: Job, claimed: Claim) -> bool:
+    async def _require_sense(self, db: Database, place: Place) -> None:
+        """Accept that a job is taken, or not due any more; raise `Pointless` for what cannot be meant."""
+        found = await outbox.attempt_of(db, place.job_id)
+        if found is None:
+            raise Pointless(Reason.no_job)
+        state, attempt = found
+        if state not in (JobState.queued, JobState.running) or attempt > place.attempt + 1:
+            raise Pointless(Reason.replayed)
+
+    async def _put_back(self, db: Database, claimed: Claim) -> None:
+        """Let another worker have the job at once: this one must stop."""
+        log.info("job.put_back", job=claimed.name)
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_PUT_BACK_SECONDS):
+                await outbox.give_back(db, claimed, self.clock.now())
+
+
+class _OneRun:
+    """One job that was claimed."""
+
+    def __init__(self, runner: Runner, context: JobContext, place: Place, claimed: Claim) -> None:
+        self._runner = runner
+        self._context = context
+        self._db = context.db
+        self._place = place
+        self._claimed = claimed
+        self._known = runner.registry.find(claimed.name)
+        self._crons = Crons(runner.registry)
+
+    async def end(self) -> bool:
+        """Run it; tells whether it has reached its end. Raises `LeaseLost`."""
+        claimed, known = self._claimed, self._known
+        if claimed.cancel_asked:
+            await self._settle(JobState.cancelled)
+            return True
+        policy = known.retry if known else RetryPolicy()
+        if claimed.tries > policy.attempts:  # its workers ended before they could say so
+            await self._settle(JobState.dead, lastError="TooManyAttempts")
+            return True
+        if known is None:  # maybe of another release, whose workers will have it
+            return await self._failed(policy, "UnknownJob")
         try:
-            event = known.answers(**claimed.args)
-            if known.atomic:
-
-                async def work() -> None:
-                    await known.run(context, event)
-                    await outbox.finish(context.db, claimed, self._clock.now())
-
-                await context.change(work)
-            else:
-                await known.run(context, event)
-                await outbox.finish(context.db, claimed, self._clock.now())
+            await self._run(known)
         except LeaseLost:
             raise
+        except JobCancelled:
+            await self._settle(JobState.cancelled)
         except Exception as error:  # noqa: BLE001 - a job's failure is its row's
-            return await self._failed(context, known, claimed, error)
-        log.info("job.done", job=known.name, job_id=str(claimed.id), attempt=claimed.attempt)
+            return await self._failed(policy, type(error).__name__)
+        else:
+            log.info("job.done", job=known.name, attempt=claimed.attempt)
         return True
 
-    async def _failed(self, context: JobContext, known: Job, claimed: Claim, error: Exception) -> bool:
-        now, name = self._clock.now(), type(error).__name__
-        pause = pause_after(known.retry, claimed.attempt, random.random)
-        log.warning(
-            "job.failed",
-            job=known.name,
-            job_id=str(claimed.id),
-            attempt=claimed.attempt,
-            error=name,
+    async def _run(self, known: Job) -> None:
+        claimed = self._claimed
+        message = known.message(claimed.args, claimed.version)
+        run = Run(
+            claimed.id,
+            claimed.attempt,
+            self._context,
+            partial(outbox.note, self._db, claimed),
+            done=claimed.done,
+            total=claimed.total,
+            computing=self._runner.computing if known.process_pool else None,
         )
-        if pause is None:
-            await outbox.give_up(context.db, claimed, name, now)
+        told = {"run": run} if known.takes_run else {}
+        if known.atomic:
+
+            async def work() -> None:
+                result = await known.run(self._context, message, **told)
+                await self._settle_here(JobState.done, self._runner.clock.now(), result=result)
+
+            await self._context.change(work)
+            return
+        async with self._kept(run):
+            result = await known.run(self._context, message, **told)
+        await self._settle(JobState.done, result=result, done=run.done, total=run.total)
+
+    async def _failed(self, policy: RetryPolicy, error: str) -> bool:
+        claimed, now = self._claimed, self._runner.clock.now()
+        pause = pause_after(policy, claimed.tries, random.random)
+        log.warning("job.failed", job=claimed.name, attempt=claimed.attempt, error=error)
+        if pause is None or error == "BadArguments":
+            await self._settle(JobState.dead, lastError=error)
             return True
-        await outbox.try_again(context.db, claimed, name, now + pause)
+        await outbox.try_again(self._db, claimed, error, now + pause)
         return False
+
+    async def _settle(self, state: JobState, **said: object) -> None:
+        """End it; what comes again by itself is written for its next time, or neither happens."""
+        now = self._runner.clock.now()
+        if self._claimed.is_cron:
+            await self._context.change(partial(self._settle_here, state, now, **said))
+        else:
+            await self._settle_here(state, now, **said)
+
+    async def _settle_here(self, state: JobState, now: datetime, **said: object) -> None:
+        claimed, db = self._claimed, self._db
+        keep = self._known.keep if self._known else KEEP_ENDED
+        told = {name: value for name, value in said.items() if value is not None}
+        cron = await outbox.settle(db, claimed, state, now, keep=keep, **told)
+        following = cron and self._crons.following(db, claimed.name, cron, now)
+        if following:
+            await outbox.enqueue_once(db, following)
+
+    @asynccontextmanager
+    async def _kept(self, run: Run) -> AsyncGenerator[None]:
+        """Renew the lease while the block runs, and end the block when it is lost."""
+        job = asyncio.current_task()
+        keeping = asyncio.create_task(self._keep(run))
+        lost = False
+
+        def stop_working(task: asyncio.Task[None]) -> None:
+            nonlocal lost
+            if not task.cancelled() and job is not None:
+                lost = True
+                job.cancel()
+
+        keeping.add_done_callback(stop_working)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if lost and job is not None:
+                job.uncancel()
+                raise LeaseLost from None
+            raise
+        finally:
+            keeping.remove_done_callback(stop_working)
+            await end_tasks([keeping])
+
+    async def _keep(self, run: Run) -> None:
+        """Renew the lease and write progress; returns when it is lost, or the tenant is closed."""
+        lease, clock = self._runner.lease, self._runner.clock
+        renewed_at, written = clock.now(), (run.done, run.total)
+        while True:
+            await asyncio.sleep(lease.beat.total_seconds())
+            now, progress = clock.now(), (run.done, run.total)
+            if now >= renewed_at + lease.lasts:
+                return
+            if progress == written and now < renewed_at + lease.lasts / 3:
+                continue
+            try:
+                run.cancel_asked = await self._renew(now + lease.lasts, *progress)
+            except (LeaseLost, TenantSuspended, TenantNotFound):
+                return
+            except Exception as error:  # noqa: BLE001 - there is time to try again
+                log.warning("job.not_renewed", job=self._claimed.name, error=type(error).__name__)
+            else:
+                renewed_at, written = now, progress
+
+    async def _renew(self, until: datetime, done: int, total: int | None) -> bool:
+        """Renew through a handle of its own: the job's may be in a change, and its tenant closed by now."""
+        context = await self._runner.open_context(self._place)
+        try:
+            return await outbox.renew(context.db, self._claimed, until, done, total)
+        finally:
+            context.db.release()

@@ -1,6 +1,5 @@
 """What tenants need again and again: crashes repaired, some kept ready, grace periods ended."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -70,30 +69,17 @@ class Care:
         self._counters = counters
         self._holders = {spec.public_key.kind: spec for spec in collections if spec.public_key is not None}
 
-    async def round(self, at: datetime, *, ready: int) -> None:
-        """Do all that is due, side by side; keeps `ready` tenants waiting.
+    async def close_due(self, at: datetime) -> None:
+        """Close for good whose grace period is over; what follows is `repair`'s."""
+        await self._erasure.close_due(at)
 
-        One part that fails or waits stops no other: a cluster that is full must still lose who is to be
-        erased.
-        """
-        parts: Mapping[str, Callable[[], Awaitable[object]]] = {
-            "erasures": lambda: self._erasure.close_due(at),
-            "repairs": lambda: self._repair_and_tell(at),
-            "ready tenants": lambda: self.keep_ready(ready, at),
-            "usage": lambda: self.count_usage(at),
-        }
-
-        async def one(name: str, part: Callable[[], Awaitable[object]]) -> None:
-            try:
-                await part()
-            except Exception as error:  # noqa: BLE001 - whatever it was, the next round tries again
-                log.warning("care.part_failed", part=name, error=type(error).__name__)
-
-        await asyncio.gather(*(one(name, part) for name, part in parts.items()))
-
-    async def _repair_and_tell(self, at: datetime) -> None:
+    async def repair_all(self, at: datetime) -> int:
+        """Repair, and tell the log; gives how much there was to do."""
+        mended_count = 0
         async for mended in self.repair(at):
             log.warning("care.mended", about=mended.about, what=mended.what)
+            mended_count += 1
+        return mended_count
 
     async def repair(self, at: datetime, *, stale_after: timedelta = STALE_AFTER) -> AsyncGenerator[Mended]:
         """Finish or undo what crashes left; yields what was done. One failure stops no other."""

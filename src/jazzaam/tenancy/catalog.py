@@ -26,6 +26,7 @@ TENANTS: Final = CollectionSpec(
     indexes=(
         IndexSpec("the fleet, by state", (("status", 1), ("_id", 1))),
         IndexSpec("who is behind the declared schema", (("schemaFingerprint", 1), ("status", 1))),
+        IndexSpec("whose schedules wait for nothing yet", (("status", 1), ("crons", 1))),
     ),
     tenant_key="_id",
     encrypted=(SECRET_FIELD,),
@@ -175,6 +176,16 @@ class Catalog:
     async def journal(self, tenant_id: TenantId, fields: Fields) -> Document | None:
         """Read of a tenant's row what `Tenant` does not show."""
         return await self._system[TENANTS].find_one({"_id": tenant_id}, fields)
+
+    async def unplanned(self, crons: str) -> list[Tenant]:
+        """List active tenants whose schedules were not planned by the declaration of this fingerprint."""
+        return await self.tenants(TenantStatus.active, matching={"crons": {"$ne": crons}})
+
+    async def planned(self, tenant: Tenant, crons: str | None) -> None:
+        """Note by which declaration a tenant's schedules were planned; None has them planned anew."""
+        await self._system[TENANTS].update_one(
+            {"_id": tenant.id, "life": tenant.life}, {"$set": {"crons": crons}}
+        )
 
     async def key(self, key: str) -> PublicKey | None:
         """Find what an active public key names."""

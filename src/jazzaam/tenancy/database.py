@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
-from pymongo import ReturnDocument
+from pymongo import DeleteOne, ReturnDocument, UpdateOne
 from pymongo.asynchronous.change_stream import AsyncChangeStream
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -143,6 +143,23 @@ class BoundCollection:
             self._scoped(filter_), update, session=self._handle.session, comment=self._comment
         )
         return result.matched_count
+
+    async def update_each(self, updates: Iterable[tuple[Filter, Update | None]]) -> None:
+        """Change, make or (with None) remove the one document of each filter, in one request, in any order.
+
+        A change makes what is missing only when it is an upsert by its own `$setOnInsert`.
+        """
+        await self._collection.bulk_write(
+            [
+                DeleteOne(self._scoped(filter_))
+                if update is None
+                else UpdateOne(self._scoped(filter_), update, upsert="$setOnInsert" in update)
+                for filter_, update in updates
+            ],
+            ordered=False,
+            session=self._handle.session,
+            comment=self._comment,
+        )
 
     async def find_one_and_update(
         self,

@@ -129,11 +129,14 @@ class Deployment:
             log.warning("release.does_not_lead", detail=_NOT_LEADING)
 
     @asynccontextmanager
-    async def running(self) -> AsyncGenerator[None]:
-        """Hear changes and close idle clients while the block runs; close every client after it."""
+    async def running(self, *, slots: int = 0) -> AsyncGenerator[None]:
+        """Hear changes and close idle clients while the block runs; close every client after it.
+
+        `slots` is how many jobs this process runs at once.
+        """
         try:
             pool = self.tenancy.pool
-            telling = reporting(self.system(), self.freshness, pool, self.key_ids, _REPORT_EVERY)
+            telling = reporting(self.system(), self.freshness, pool, self.key_ids, _REPORT_EVERY, slots)
             async with self.freshness.listening(), pool.sweeping(), telling:
                 yield
             await self.limits.give_all_back()

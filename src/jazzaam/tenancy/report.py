@@ -30,8 +30,12 @@ async def reporting(
     pool: ClientPool[Client],
     key_ids: Sequence[str],
     every: timedelta,
+    slots: int = 0,
 ) -> AsyncGenerator[None]:
-    """Write this process's numbers, and which encryption keys it has, while the block runs."""
+    """Write this process's numbers, and which encryption keys it has, while the block runs.
+
+    `slots` is how many jobs it runs at once.
+    """
     process = {"host": socket.gethostname(), "pid": os.getpid(), "command": " ".join(sys.argv[1:2])}
 
     async def report() -> None:
@@ -45,6 +49,7 @@ async def reporting(
                             "process": process,
                             "pool": numbers,
                             "keys": list(key_ids),
+                            "slots": slots,
                             "at": datetime.now(UTC),
                         }
                     },
@@ -62,6 +67,12 @@ async def reporting(
 async def reports(system: SystemDatabase, at: datetime) -> list[Document]:
     """Read what the running processes said last: {process: {host, pid, command}, pool: {…}, keys}."""
     return [row for row in await all_reports(system) if "pool" in row and row["at"] >= at - _ALIVE]
+
+
+async def all_slots(system: SystemDatabase, at: datetime) -> int:
+    """Count the jobs that all running processes together run at once."""
+    rows = system[HEARTBEATS].find({"at": {"$gte": at - _ALIVE}}, {"slots": 1})
+    return sum([row.get("slots", 0) async for row in rows])
 
 
 async def all_reports(system: SystemDatabase) -> list[Document]:

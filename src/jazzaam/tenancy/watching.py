@@ -1,32 +1,98 @@
-"""Hear of a whole cluster's changes, as *watcher*: where something changed, never what it holds."""
+"""Hear of a whole cluster's queues, as *watcher*: where a row changed, its state and when it is due.
 
-from collections.abc import AsyncGenerator
+Nothing else of a document is asked for, and what is asked for is made harmless by the server: a tenant of
+the *dedicated* tier writes its rows itself, and one row that cannot be read would end the stream of all.
+"""
+
+from collections.abc import AsyncGenerator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
+
+from bson import ObjectId
+from pymongo.asynchronous.change_stream import AsyncChangeStream
 
 from jazzaam.tenancy.clusters import Clusters
 from jazzaam.tenancy.users import WATCHER
 
 _AWAIT_MS: Final = 500
-_SHOWN: Final = {"ns": 1, "documentKey": 1, "operationType": 1}
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_MS: Final = 10**14
+"""About the year 5000: what is due later is never due."""
 
 
 class Change(NamedTuple):
-    """One document that changed."""
+    """A row that was added, or whose state or due time was changed; None for what was not."""
 
     database: str
-    id: Any
+    id: ObjectId
+    added: bool
+    state: str | None
+    due_at: datetime | None
 
 
-async def inserts(clusters: Clusters, cluster: str, collection: str) -> AsyncGenerator[Change]:
-    """Yield each insert into `collection` of any of the cluster's databases, from now on.
+@dataclass(frozen=True, slots=True)
+class Queues:
+    """What is heard of the queues of one cluster."""
 
-    Ends with the driver's error when the stream breaks; what happens until it is opened again is not
-    heard.
+    _stream: AsyncChangeStream[dict[str, Any]]
+
+    @property
+    def token(self) -> Any:
+        """Say how far has been heard, to go on from there; may be stored."""
+        return self._stream.resume_token
+
+    async def changes(self) -> AsyncGenerator[Change]:
+        """Yield each change; ends with the driver's error when the stream breaks."""
+        async for event in self._stream:
+            yield Change(
+                event["ns"]["db"],
+                event["documentKey"]["_id"],
+                event["operationType"] == "insert",
+                event.get("state"),
+                _moment(event.get("dueAt")),
+            )
+
+
+@asynccontextmanager
+async def queues(
+    clusters: Clusters, cluster: str, collection: str, states: Collection[str], after: Any | None
+) -> AsyncGenerator[Queues]:
+    """Hear of `collection` of any of a cluster's databases, `after` a token or from now on.
+
+    Rows have a `state`, one of `states`, and a `dueAt`.
     """
-    of_interest = {"ns.coll": collection, "operationType": "insert"}
+    added = {"operationType": "insert", "fullDocument.state": {"$in": list(states)}}
+    moved = {"updateDescription.updatedFields.state": {"$in": list(states)}}
+    put_off = {"updateDescription.updatedFields.dueAt": {"$type": "date"}}
+    pipeline = [
+        {"$match": {"ns.coll": collection, "documentKey._id": {"$type": "objectId"}}},
+        {"$match": {"$or": [added, {"operationType": "update", "$or": [moved, put_off]}]}},
+        {
+            "$project": {
+                "ns": 1,
+                "documentKey._id": 1,
+                "operationType": 1,
+                "state": _one_of(_changed("state"), states),
+                "dueAt": {"$convert": {"input": _changed("dueAt"), "to": "long", "onError": None}},
+            }
+        },
+    ]
     client = clusters.client(cluster, WATCHER)
-    async with await client.watch(
-        [{"$match": of_interest}, {"$project": _SHOWN}], max_await_time_ms=_AWAIT_MS
-    ) as stream:
-        async for event in stream:
-            yield Change(event["ns"]["db"], event["documentKey"]["_id"])
+    async with await client.watch(pipeline, max_await_time_ms=_AWAIT_MS, resume_after=after) as stream:
+        yield Queues(stream)
+
+
+def _changed(field: str) -> dict[str, Any]:
+    return {"$ifNull": [f"$fullDocument.{field}", f"$updateDescription.updatedFields.{field}"]}
+
+
+def _one_of(value: Any, states: Collection[str]) -> dict[str, Any]:
+    return {"$cond": [{"$in": [value, list(states)]}, value, None]}
+
+
+def _moment(milliseconds: int | None) -> datetime | None:
+    if milliseconds is None:
+        return None
+    return _EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), _MOST_MS))

@@ -1,7 +1,7 @@
 """What accounts contribute."""
 
 from jazzaam.control.accounts.endpoints import router
-from jazzaam.control.accounts.jobs import mail_code
+from jazzaam.control.accounts.jobs import forget_registrations, mail_code
 from jazzaam.control.accounts.models import OTPS, REGISTRATIONS, SESSIONS
 from jazzaam.control.rate_limits import RATE_LIMITS
 from jazzaam.feature import Feature
@@ -10,5 +10,5 @@ FEATURE = Feature(
     "accounts",
     router=router,
     system_collections=(REGISTRATIONS, SESSIONS, OTPS, RATE_LIMITS),
-    jobs=(mail_code,),
+    jobs=(mail_code, forget_registrations),
 )

@@ -8,8 +8,9 @@ from jazzaam.control.accounts.codes import code_for
 from jazzaam.control.accounts.events import CodeRequested
 from jazzaam.control.accounts.repository import RegistrationRepository
 from jazzaam.control.plane import ControlPlane
-from jazzaam.jobs.registry import job
+from jazzaam.jobs.registry import Fired, job
 from jazzaam.jobs.retry import RetryPolicy
+from jazzaam.jobs.schedule import Beat, Cron
 
 CODE_PURPOSE = "registration code"
 
@@ -55,3 +56,9 @@ async def mail_code(plane: ControlPlane, event: CodeRequested) -> None:
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     await services.mailer.send(message)
+
+
+@job("accounts.forget_registrations", atomic=True, cron=Cron("7 * * * *", Beat.control))
+async def forget_registrations(plane: ControlPlane, _fired: Fired) -> int:
+    """Forget registrations that nobody verified within a day; gives how many there were."""
+    return await RegistrationRepository(plane.db).forget_ended(plane.clock.now())

@@ -20,7 +20,7 @@ REGISTRATIONS: Final = CollectionSpec(
     "registrations",
     indexes=(
         IndexSpec("found by the token its registrant holds", (("tokenHash", 1),), unique=True),
-        IndexSpec("forgets those never verified", (("expiresAt", 1),), expire_after=timedelta()),
+        IndexSpec("those never verified", (("expiresAt", 1),)),
     ),
 )
 """One row for an address (its `_id`), replaced whole by the next registration."""

@@ -93,6 +93,10 @@ class RegistrationRepository:
         )
         return _registration(row) if row else None
 
+    async def forget_ended(self, at: datetime) -> int:
+        """Remove registrations that nobody verified in time; gives how many there were."""
+        return await self._rows.delete_many({"expiresAt": {"$lte": at}})
+
     async def by_email(self, email: str, at: datetime) -> Registration | None:
         """Find the registration of an address."""
         row = await self._rows.find_one({"_id": email, "expiresAt": {"$gt": at}}, _REGISTRATION_FIELDS)

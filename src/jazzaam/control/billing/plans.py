@@ -28,6 +28,7 @@ _TABLE: Final[Mapping[str, tuple[LimitKind, str, int, tuple[int | None, ...]]]] 
     "members": (LimitKind.stock, "members", 1, (None, 1, None, 3)),
     "importsAtOnce": (LimitKind.held, "imports", 1, (1, 2, 4, 8)),
     "exportsAtOnce": (LimitKind.held, "exports", 1, (1, 2, 4, 8)),
+    "jobsAtOnce": (LimitKind.held, "jobs", 1, (4, 8, 16, 32)),
     "queuedJobs": (LimitKind.stock, "waiting jobs", 500, (10_000, 50_000, 100_000, 500_000)),
     "streams": (LimitKind.held, "streams", 1, (10, 50, 200, 1_000)),
     "mailsPerDay": (LimitKind.a_day, "mails", 20, (100, 1_000, 5_000, 20_000)),
@@ -42,6 +43,7 @@ LIMITS: Final[Mapping[str, LimitSpec]] = {
 """Every limit by its name."""
 
 QUEUED_JOBS: Final = LIMITS["queuedJobs"]
+JOBS_AT_ONCE: Final = LIMITS["jobsAtOnce"]
 
 
 def limits_of(plan: Plan) -> dict[str, int | None]:

@@ -29,6 +29,13 @@ async def company_names(db: SystemDatabase) -> dict[str, str]:
     return {str(row["_id"]): str(row.get("companyName") or row["email"]) async for row in rows}
 
 
+async def time_zone_of(db: SystemDatabase, tenant_id: TenantId) -> str:
+    """Name the IANA time zone of a company; UTC where it has none."""
+    row = await CompanyScope(db, ObjectId(tenant_id))[COMPANIES].find_one({}, {"settings.timezone": 1})
+    zone: object = (row or {}).get("settings", {}).get("timezone")
+    return zone if isinstance(zone, str) else DEFAULT_SETTINGS["timezone"]
+
+
 async def remove_company(db: SystemDatabase, tenant_id: TenantId) -> None:
     """Remove an erased company's document; safe to repeat.
 

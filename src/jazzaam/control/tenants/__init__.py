@@ -1,0 +1,1 @@
+"""The fleet of companies' databases, looked after."""

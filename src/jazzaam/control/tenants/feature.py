@@ -1,0 +1,6 @@
+"""What looking after the fleet contributes."""
+
+from jazzaam.control.tenants.jobs import close_due, count_usage, keep_ready, plan, repair
+from jazzaam.feature import Feature
+
+FEATURE = Feature("tenants", jobs=(close_due, repair, keep_ready, count_usage, plan))

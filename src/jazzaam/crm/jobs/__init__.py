@@ -1,0 +1,1 @@
+"""What a company's own jobs have come to."""

@@ -1,0 +1,101 @@
+"""From the broker to the rows: takes messages as it has hands free, and runs the jobs they point to."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import timedelta
+
+from jazzaam.clock import Clock
+from jazzaam.jobs.broker import Broker
+from jazzaam.jobs.letters import DeadLetters, Pointless, Reason
+from jazzaam.jobs.messages import Forged, Messages
+from jazzaam.jobs.runner import Runner
+from jazzaam.logging import get_logger
+from jazzaam.tasks import end_tasks
+
+log = get_logger(__name__)
+
+_AGAIN_SECONDS = 1.0
+_PUT_BACK_SECONDS = 2.0
+
+
+class Worker:
+    """Runs at most `slots` jobs at once.
+
+    When it is to stop it takes no more, and those that run have `drain` to end; then they are put back.
+    """
+
+    def __init__(
+        self,
+        *,
+        broker: Broker,
+        messages: Messages,
+        letters: DeadLetters,
+        runner: Runner,
+        clock: Clock,
+        slots: int,
+        drain: timedelta = timedelta(seconds=8),
+    ) -> None:
+        self._broker = broker
+        self._messages = messages
+        self._letters = letters
+        self._runner = runner
+        self._clock = clock
+        self._slots = slots
+        self._drain = drain
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self, *, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then end or put back what runs."""
+        taking = asyncio.create_task(self._take())
+        try:
+            await stop.wait()
+        finally:
+            await end_tasks([taking])
+            await self._end_running()
+
+    async def _end_running(self) -> None:
+        for seconds in (self._drain.total_seconds(), _PUT_BACK_SECONDS):
+            if self._running:
+                await asyncio.wait(self._running, timeout=seconds)
+            for task in self._running:
+                task.cancel()
+        await end_tasks(self._running.copy())
+
+    async def _take(self) -> None:
+        free = asyncio.Semaphore(self._slots)
+        while True:
+            try:
+                async with aclosing(self._broker.receive()) as messages:
+                    await self._take_from(messages, free)
+            except Exception as error:  # noqa: BLE001 - whatever a broker says, it is asked again
+                log.warning("worker.broker_failed", error=type(error).__name__)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _take_from(self, messages: AsyncGenerator[bytes], free: asyncio.Semaphore) -> None:
+        while True:
+            await free.acquire()
+            try:
+                message = await anext(messages)
+            except BaseException:
+                free.release()
+                raise
+            task = asyncio.create_task(self._run(message))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            task.add_done_callback(lambda _: free.release())
+
+    async def _run(self, message: bytes) -> None:
+        try:
+            try:
+                await self._runner.run(self._messages.read(message))
+            except Forged:
+                await self._leave(message, Reason.forged)
+            except Pointless as pointless:
+                await self._leave(message, pointless.reason)
+        except Exception as error:  # noqa: BLE001 - the row is as it was, and a relay will hear nothing of it
+            log.warning("job.not_run", error=type(error).__name__)
+
+    async def _leave(self, message: bytes, reason: Reason) -> None:
+        log.warning("job.dead_letter", reason=reason)
+        await self._letters.leave(message, reason, self._clock.now())
