@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from nats.js.api import RetentionPolicy, StreamConfig
 from taskiq import AckableMessage, AsyncBroker, BrokerMessage
-from taskiq_aio_pika import AioPikaBroker, Exchange, Queue
+from taskiq_aio_pika import AioPikaBroker, Exchange, Queue, QueueType
 from taskiq_nats import PullBasedJetStreamBroker
 from taskiq_redis import RedisStreamBroker
 
@@ -38,6 +38,17 @@ class MemoryBroker(AsyncBroker):
         """Take messages as they come."""
         while True:
             yield await self._waiting.get()
+
+
+class _RabbitBroker(AioPikaBroker):
+    """RabbitMQ's, which closes also what is broken: its connections would go on by themselves."""
+
+    async def shutdown(self) -> None:
+        """Close both connections, and with them their channels."""
+        for connection in (self.read_conn, self.write_conn):
+            if connection is not None:
+                with contextlib.suppress(Exception):
+                    await connection.close()
 
 
 class Broker:
@@ -131,12 +142,14 @@ def _redis(url: str, queue: str) -> AsyncBroker:
 
 
 def _rabbitmq(url: str, queue: str) -> AsyncBroker:
-    return AioPikaBroker(
+    return _RabbitBroker(
         url,
         qos=1,
         exchange=Exchange(name=queue),
-        task_queues=[Queue(name=queue, arguments={"x-max-length": _KEPT_MESSAGES})],
-        dead_letter_queue=Queue(name=f"{queue}.dead", arguments={"x-max-length": _KEPT_MESSAGES}),
+        task_queues=[Queue(name=queue, type=QueueType.CLASSIC, arguments={"x-max-length": _KEPT_MESSAGES})],
+        dead_letter_queue=Queue(
+            name=f"{queue}.dead", type=QueueType.CLASSIC, arguments={"x-max-length": _KEPT_MESSAGES}
+        ),
         timeout=_ANSWER_SECONDS / 2,
     )
 
