@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import load, tenancy
+from bench import jobs, load, tenancy
 from bench.bare import Bare
 from bench.server import ServerProcess
 from jazzaam.cli.demo import COMPANIES, DemoCompany, company_id, make_demo
@@ -47,6 +47,7 @@ async def main() -> None:
                 results = await measure(settings, server)
                 results |= await measure_neighbour(settings, server)
             results |= await tenancy.measure(settings)
+            results |= await jobs.measure(settings)
             if "--json" in sys.argv:
                 print(json.dumps(results))
 

@@ -1,6 +1,6 @@
-"""The job engine: jobs a second on one worker, what the outbox costs, how soon a job begins, an idle relay.
+"""The job engine: jobs a second on one worker, the outbox's cost, how soon a job begins, an idle relay.
 
-`python -m bench.jobs worker|relay` is the process that is measured: a real one, with a job that does nothing.
+`python -m bench.jobs worker|relay` is the process that is measured, with a job that does nothing.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class Wanted(Event):
 
 
 @job("bench.nothing", atomic=True)
-async def nothing(workspace: Workspace, event: Wanted) -> datetime:
+async def nothing(_workspace: Workspace, _event: Wanted) -> datetime:
     return datetime.now(UTC)
 
 
@@ -80,7 +80,8 @@ async def make_workspaces(application: Application) -> list[Workspace]:
     made = []
     for _ in range(TENANTS_AT_WORK):
         tenant = await deployment.provisioner.create(str(ObjectId()), at=datetime.now(UTC))
-        made.append(workspace_for_operator(await deployment.tenancy.open(tenant.id), application.workspaces))
+        db = await deployment.tenancy.open(tenant.id)
+        made.append(workspace_for_operator(db, application.workspaces))
     return made
 
 
@@ -124,8 +125,8 @@ async def throughput(workspaces: list[Workspace], pid: int) -> dict[str, float]:
             await asyncio.sleep(0.05)
     seconds, count = time.perf_counter() - began, TENANTS_AT_WORK * JOBS_EACH
     cpu = 1000 * (cpu_seconds(pid) - before) / count
-    print(f"{count} jobs of {TENANTS_AT_WORK} companies that do nothing: {count / seconds:.0f} a second on one "
-          f"worker (target 300), {cpu:.2f} ms of its processor each")  # fmt: skip
+    print(f"{count} jobs of {TENANTS_AT_WORK} companies that do nothing: {count / seconds:.0f} a second "
+          f"on one worker (target 300), {cpu:.2f} ms of its processor each")  # fmt: skip
     return {"jobs_per_second": count / seconds}
 
 
@@ -154,8 +155,8 @@ async def idle(application: Application, settings: Settings) -> dict[str, float]
     ids = [str(ObjectId()) for _ in range(IDLE_TENANTS)]
     deployment = application.deployment
     row = {
-        "status": "active", "cluster": "main", "schemaFingerprint": "x", "createdAt": datetime.now(UTC),
-        "crons": "none",
+        "status": "active", "cluster": "main", "schemaFingerprint": "x", "crons": "none",
+        "createdAt": datetime.now(UTC),
     }  # fmt: skip
     rows = deployment.system()[TENANTS]
     await rows.insert_all({"_id": one, "database": f"jazzaam_company_{one}", **row} for one in ids)
@@ -169,7 +170,7 @@ async def idle(application: Application, settings: Settings) -> dict[str, float]
         share = (cpu_seconds(pid) - used[-1]) / IDLE_SECONDS + used[-1] / SWEEP_SECONDS
     await rows.delete_many({"_id": {"$in": ids}})
     print(f"an idle relay over {IDLE_TENANTS} companies: {100 * share:.2f} % of a core (target 2), "
-          f"with {used[-1]:.1f} s to look at all of them every {SWEEP_SECONDS / 60:.0f} minutes")  # fmt: skip
+          f"with {used[-1]:.1f} s for all of them every {SWEEP_SECONDS / 60:.0f} minutes")  # fmt: skip
     return {"idle_relay_percent": 100 * share}
 
 

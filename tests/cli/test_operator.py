@@ -1,47 +1,17 @@
 """The operator's commands, run as `jazzaam …` runs them."""
 
 import asyncio
-import sys
 
 import pytest
 from bson import ObjectId
 from tests.conftest import forget_tenants
 
-from jazzaam.__main__ import main
 from jazzaam.crm.leads.models import LEADS
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.encryption_keys import ENCRYPTION_KEYS
 from jazzaam.tenancy.models import TenantStatus, Tier
 from jazzaam.tenancy.report import reports
-
-
-@pytest.fixture
-def run(settings, monkeypatch, capsys):
-    """Run a command in this process; gives its exit status and what it wrote."""
-    given = {
-        "MONGODB_URI": settings.mongodb_uri.get_secret_value(),
-        "MONGODB_OPERATOR_URI": settings.mongodb_operator_uri.get_secret_value(),
-        "SECRET_KEY": settings.secret_key[0].get_secret_value(),
-        "ENCRYPTION_KEYS": settings.encryption_keys[0].get_secret_value(),
-        "DATA_DIR": str(settings.data_dir),
-        "ERASE_FENCE_SECONDS": "0",
-    }
-
-    def run(*arguments, **changed):
-        for name, value in {**given, **changed}.items():
-            monkeypatch.setenv(f"JAZZAAM_{name}", value)
-        monkeypatch.setattr(sys, "argv", ["jazzaam", *arguments])
-        capsys.readouterr()
-        try:
-            main()
-            status = 0
-        except SystemExit as ended:
-            status = ended.code or 0
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return run
 
 
 @pytest.fixture
@@ -52,16 +22,6 @@ def catalog(application):
 async def row(catalog, company):
     catalog.forget(company.id)
     return await catalog.tenant(company.id)
-
-
-@pytest.fixture
-def command(run):
-    """Run a command from an asynchronous test: it has an event loop, and so a thread, of its own."""
-
-    async def command(*arguments, **changed):
-        return await asyncio.to_thread(run, *arguments, **changed)
-
-    return command
 
 
 async def test_the_list_names_every_company(command, acme):

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 from bson import ObjectId
 
+from jazzaam.control.plane import ControlPlane
 from jazzaam.crm.notifications.models import NOTIFICATIONS
 from jazzaam.crm.workspace import Workspace
 from jazzaam.events import Event
@@ -98,7 +99,7 @@ async def nightly(workspace: Workspace, fired: Fired) -> None:
 
 
 @job("test.own", atomic=True, cron=Cron("* * * * *", Beat.control))
-async def own(plane, _fired: Fired) -> None:
+async def own(_plane: ControlPlane, _fired: Fired) -> None:
     pass
 
 

@@ -79,9 +79,17 @@ class Redis(Server):
         return f"redis://127.0.0.1:{self.port}/0"
 
     def command(self) -> list[str]:
-        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": self.folder}
+        options = {
+            "port": self.port,
+            "bind": "127.0.0.1",
+            "save": "",
+            "appendonly": "no",
+            "dir": self.folder,
+        }
         return [
             "redis-server",
+            "--dir",
+            str(self.folder),
             *(part for name, value in options.items() for part in (f"--{name}", str(value))),
         ]
 
@@ -134,9 +142,10 @@ class RabbitMQ(Server):
         )
 
     def _answers(self) -> bool:
-        return super()._answers() and b"completed" in (self.folder / "out").read_bytes().rpartition(
-            b"Starting broker"
-        )[2]
+        return (
+            super()._answers()
+            and b"completed" in (self.folder / "out").read_bytes().rpartition(b"Starting broker")[2]
+        )
 
 
 def is_here(server: type[Server]) -> bool:

@@ -41,12 +41,8 @@ def server(request, tmp_path):
 
 
 async def received(broker, count):
-    found = []
     async with aclosing(broker.receive()) as messages, asyncio.timeout(20):
-        async for message in messages:
-            found.append(message)
-            if len(found) == count:
-                return found
+        return [await anext(messages) for _ in range(count)]
 
 
 class TestMemory:
@@ -87,8 +83,8 @@ class TestServers:
 
         async def take(broker):
             async with aclosing(broker.receive()) as incoming:
-                async for message in incoming:
-                    taken.append(message)
+                while True:
+                    taken.append(await anext(incoming))
 
         taking = [asyncio.create_task(take(broker)) for broker in takers]
         async with asyncio.timeout(20):

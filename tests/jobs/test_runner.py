@@ -10,6 +10,7 @@ from bson import ObjectId
 from tests.jobs.conftest import TESTED, Asked, Happened, count, note, row_of, wait
 
 from jazzaam.crm.notifications.models import NOTIFICATIONS
+from jazzaam.crm.workspace import Workspace
 from jazzaam.jobs import outbox
 from jazzaam.jobs.letters import Pointless, Reason
 from jazzaam.jobs.models import JOBS, KEEP_DEAD, JobState, Place
@@ -106,7 +107,7 @@ async def test_what_a_worker_did_whose_lease_was_lost_is_undone(acme, runner, en
     taken = []
 
     @job("test.note", atomic=True)
-    async def overtaken(workspace, event: Happened) -> None:
+    async def overtaken(workspace: Workspace, event: Happened) -> None:
         await workspace.db[NOTIFICATIONS].insert({"_id": ObjectId(), "kind": event.what})
         if not taken:
             taken.append(1)
@@ -182,12 +183,12 @@ class TestArguments:
         with pytest.raises(ValueError, match="cron"):
 
             @job("test.bad", atomic=True, cron=TESTED.find("test.daily").cron)
-            async def not_fired(workspace, event: Happened) -> None: ...
+            async def not_fired(workspace: Workspace, event: Happened) -> None: ...
 
         with pytest.raises(ValueError, match="computes"):
 
             @job("test.bad", atomic=True, process_pool=True)
-            async def computes_in_a_change(workspace, event: Happened, run: Run) -> None: ...
+            async def computes_in_a_change(workspace: Workspace, event: Happened, run: Run) -> None: ...
 
 
 class TestEnqueue:
@@ -401,7 +402,7 @@ class TestComputing:
         monkeypatch.setenv("JAZZAAM_MONGODB_URI", "mongodb://somebody:secret@localhost")
 
         @job("test.note", atomic=False, process_pool=True)
-        async def compute(workspace, event: Happened, run: Run) -> list:
+        async def compute(workspace: Workspace, event: Happened, run: Run) -> list:
             return list(await run.compute(factorial_digits, 500))
 
         place = await enqueue(note, Happened(what="x"))
@@ -415,7 +416,7 @@ class TestComputing:
 
     async def test_what_was_not_declared_so_computes_nothing(self, acme, runner, enqueue):
         @job("test.note", atomic=False)
-        async def compute(workspace, event: Happened, run: Run) -> None:
+        async def compute(workspace: Workspace, event: Happened, run: Run) -> None:
             with pytest.raises(NotDeclared):
                 await run.compute(factorial_digits, 5)
 

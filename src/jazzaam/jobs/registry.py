@@ -55,10 +55,12 @@ class Job:
     the database happen exactly once; it must have no others, and ends within 15 seconds. Not atomic: it
     reaches outside, or takes long; what it does in `run.change` happens exactly once, all else may happen
     again after a crash. `process_pool`: it may `run.compute`. A `cron` makes it come again and again.
-    What it returns, a BSON value, is kept as the job's result, for `keep` after its end.
+    What it returns, a BSON value, is kept as the job's result, for `keep` after its end. `context` is the
+    type of its first parameter: a company's job is refused in the control plane, and the other way round.
     """
 
     name: str
+    context: type
     answers: type[Message]
     run: Callable[..., Awaitable[Any]]
     takes_run: bool
@@ -99,14 +101,23 @@ def job(
 
     def register(function: Callable[..., Awaitable[Any]]) -> Job:
         hints = get_type_hints(function)
-        _, told, *others = inspect.signature(function).parameters
+        context, told, *others = inspect.signature(function).parameters
         answers, takes_run = hints[told], "run" in others
         if (cron is not None) != (answers is Fired):
             raise ValueError(f"{name}: what has a cron answers Fired, and nothing else does")
         if process_pool and (atomic or not takes_run):
             raise ValueError(f"{name}: what computes takes its run, and is not atomic")
         return Job(
-            name, answers, function, takes_run, atomic, retry or RetryPolicy(), process_pool, keep, cron
+            name,
+            hints[context],
+            answers,
+            function,
+            takes_run,
+            atomic,
+            retry or RetryPolicy(),
+            process_pool,
+            keep,
+            cron,
         )
 
     return register

@@ -33,6 +33,13 @@ Result = TypeVar("Result")
 _PUT_BACK_SECONDS = 2.0
 
 
+_HOPELESS = ("BadArguments", "WrongPlace")
+
+
+class WrongPlace(Exception):
+    """A company's job in the control plane's database, or the other way round: somebody wrote it there."""
+
+
 class JobContext(Protocol):
     """What a job gets as its first argument: a workspace, or the control plane."""
 
@@ -164,6 +171,8 @@ class _OneRun:
 
     async def _run(self, known: Job) -> None:
         claimed = self._claimed
+        if not isinstance(self._context, known.context):
+            raise WrongPlace
         message = known.message(claimed.args, claimed.version)
         run = Run(
             claimed.id,
@@ -191,7 +200,7 @@ class _OneRun:
         claimed, now = self._claimed, self._runner.clock.now()
         pause = pause_after(policy, claimed.tries, random.random)
         log.warning("job.failed", job=claimed.name, attempt=claimed.attempt, error=error)
-        if pause is None or error == "BadArguments":
+        if pause is None or error in _HOPELESS:
             await self._settle(JobState.dead, lastError=error)
             return True
         await outbox.try_again(self._db, claimed, error, now + pause)

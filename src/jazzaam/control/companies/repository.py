@@ -32,7 +32,9 @@ async def company_names(db: SystemDatabase) -> dict[str, str]:
 async def time_zone_of(db: SystemDatabase, tenant_id: TenantId) -> str:
     """Name the IANA time zone of a company; UTC where it has none."""
     row = await CompanyScope(db, ObjectId(tenant_id))[COMPANIES].find_one({}, {"settings.timezone": 1})
-    zone: object = (row or {}).get("settings", {}).get("timezone")
+    settings: object = (row or {}).get("settings")
+    given = cast("dict[str, object]", settings) if isinstance(settings, dict) else {}
+    zone = given.get("timezone")
     return zone if isinstance(zone, str) else DEFAULT_SETTINGS["timezone"]
 
 
