@@ -13,8 +13,11 @@ from jazzaam.cli import cli
 from jazzaam.composition import compose
 from jazzaam.config import PREFIX, Settings
 from jazzaam.control.memberships.permissions import PERMISSIONS, Permission, Role
+from jazzaam.crm.workspace import Workspace
 from jazzaam.errors import JazzaamError
-from jazzaam.features import SYSTEM_COLLECTIONS, TENANT_COLLECTIONS
+from jazzaam.features import SYSTEM_COLLECTIONS, TENANT_COLLECTIONS, registry
+from jazzaam.jobs.registry import Job
+from jazzaam.jobs.schedule import Beat
 from jazzaam.main import create_app
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.users import CLUSTER_USERS
@@ -34,7 +37,35 @@ def pages() -> dict[str, str]:
         "permissions.md": permissions(),
         "mongodb-users.md": mongodb_users(),
         "commands.md": commands(),
+        "jobs.md": jobs(),
     }
+
+
+def jobs() -> str:
+    """Document every job."""
+    text = (
+        "# Jobs\n\nWhat happens later. *Where*: in a company's database, or in the shared one. *Tries*: "
+        "how often one that fails is run. An *atomic* one has its effect exactly once. "
+        "[How it works](../explanation/jobs.md).\n\n"
+        "| job | where | when | atomic | tries | kept | what |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |\n"
+    )
+    return text + "".join(_job(one) for one in sorted(registry().jobs, key=lambda one: one.name))
+
+
+def _job(one: Job) -> str:
+    where = "company" if one.context is Workspace else "shared"
+    when = f"after `{one.answers.__name__}`"
+    if one.cron is not None:
+        spread = f", spread over {one.cron.spread}" if one.cron.spread else ""
+        clocks = {Beat.company: "the company's clocks", Beat.fleet: "UTC", Beat.control: "UTC"}[
+            one.cron.beat
+        ]
+        when = f"`{one.cron.expression}`, {clocks}{spread}"
+    what = (one.run.__doc__ or "").strip().split("\n\n")[0].replace("\n    ", " ")
+    keep = f"{one.keep.days} days" if one.keep.days else f"{one.keep.seconds // 3600} h"
+    atomic = "yes" if one.atomic else "no"
+    return f"| `{one.name}` | {where} | {when} | {atomic} | {one.retry.attempts} | {keep} | {what} |\n"
 
 
 def commands() -> str:

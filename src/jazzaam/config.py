@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     )
     worker_slots: int = Field(16, ge=1, le=256, description="Jobs a worker runs at once.")
     drain_seconds: float = Field(
-        7.0,
+        5.0,
         ge=0,
         description="How long jobs that run may go on when their worker is to stop, in seconds; then "
         "another worker has them.",

@@ -29,7 +29,7 @@ from jazzaam.web.listening import listen_at
 log = get_logger(__name__)
 
 _READY_SECONDS: Final = 60
-_STOP_SECONDS: Final = 6
+_STOP_SECONDS: Final = 8
 _LONGEST_PAUSE: Final = 30
 _WITHIN_SECONDS: Final = 60
 

@@ -129,8 +129,6 @@ async def work(settings: Settings) -> None:
     Raises `ConfigurationError`, in one line, when MongoDB cannot hold Jazzaam.
     """
     configure_logging(json=settings.log_json or settings.production)
-    if settings.mongodb_uri is not None and settings.mongodb_operator_uri is None:
-        log.warning("worker.without_operator", detail="JAZZAAM_MONGODB_OPERATOR_URI: MONGODB_URI is used.")
     await run_worker(compose(settings))
 
 
@@ -172,6 +170,8 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     log.info("process.started", process=name)
+    if slots and settings.mongodb_uri is not None and settings.mongodb_operator_uri is None:
+        log.warning("worker.without_operator", detail="JAZZAAM_MONGODB_OPERATOR_URI: MONGODB_URI is used.")
     metrics_port = None if settings.metrics_port is None else settings.metrics_port + port
     statistics = application.deployment.tenancy.pool.statistics
     async with (

@@ -43,6 +43,22 @@ def lines_of(tmp_path, *arguments, status=2, **settings):
     return log.read_text().splitlines()
 
 
+def test_a_relay_without_a_broker_is_refused(tmp_path, mongod):
+    (line,) = lines_of(tmp_path, "relay", **fresh(mongod))
+
+    assert line.startswith("jazzaam: JAZZAAM_BROKER_URL is not set")
+
+
+def test_doctor_tries_the_broker_and_keeps_its_password(tmp_path, mongod):
+    away = f"redis://:a-secret@127.0.0.1:{free_port()}/0"
+    lines = lines_of(tmp_path, "doctor", status=1, BROKER_URL=away, **fresh(mongod))
+
+    assert [line for line in lines if line.startswith("LACKS")] == [
+        "LACKS  broker: does not take us: ConnectionError"
+    ]
+    assert "a-secret" not in "".join(lines)
+
+
 @pytest.mark.parametrize("command", ["serve", "worker", "demo"])
 def test_a_standalone_is_refused(tmp_path, standalone, command):
     lines = lines_of(tmp_path, command, MONGODB_URI=standalone, PORT=str(free_port()))
@@ -119,6 +135,7 @@ def test_doctor_leaves_nothing_behind(tmp_path, mongod):
         ({"PUBLIC_URL": "ftp://x"}, "JAZZAAM_PUBLIC_URL"),
         ({"SYSTEM_DATABASE": "jazzaam_company_system"}, "could be a company's"),
         ({"SMTP_URL": "http://x", "MONGODB_URI": "mongodb://127.0.0.1:1/"}, "JAZZAAM_SMTP_URL"),
+        ({"BROKER_URL": "sqs://x:secret@localhost"}, "JAZZAAM_BROKER_URL: begins with one of redis://"),
         ({"MONGODB_URI": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=300"}, "does not answer"),
         ({}, "There is no MongoDB"),
     ],

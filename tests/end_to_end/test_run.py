@@ -8,6 +8,7 @@ import time
 
 import httpx2
 import pytest
+from tests.jobs.servers import Redis, need
 from tests.processes import alive, children, free_port, jazzaam, until
 
 DEMO = {"email": "ada@acme.example", "password": "jazzaam-demo-login"}
@@ -144,3 +145,28 @@ def ready(address):
         return httpx2.get(f"{address}/readyz", timeout=5).status_code == 200
     except httpx2.HTTPError:
         return False
+
+
+@pytest.mark.slow
+def test_with_a_broker_there_is_a_relay_beside_the_worker(run, place, tmp_path):
+    need(Redis)
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    redis = Redis(folder)
+    redis.start()
+    place["BROKER_URL"] = redis.url
+    try:
+        starting, log = run()
+        with starting as process:
+            running = Running(process, log, place["PORT"]).wait()
+            until(lambda: "relay" in running.children, 30)
+            sent = httpx2.post(
+                running.forms()[0], data={"linkedinUrl": "linkedin.com/in/relayed"}, timeout=20
+            )
+            assert sent.status_code == 200
+            until(lambda: "forms.notify_new_lead" in running.said, 30)
+            assert set(running.children) == {"mongod", "serve", "worker", "relay"}
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 0
+    finally:
+        redis.end()

@@ -13,6 +13,7 @@ from jazzaam.errors import JazzaamError
 from jazzaam.tenancy.clusters import OLDEST_SERVER, plain
 from jazzaam.tenancy.encryption_keys import known_keys
 from jazzaam.tenancy.users import APP, OPERATOR, RELAY, WATCHER
+from jazzaam.worker import create_broker
 
 Client = AsyncMongoClient[dict[str, Any]]
 
@@ -57,6 +58,8 @@ async def examine(settings: Settings) -> list[Finding]:
         findings.append(await _look("release", lambda: _release(application)))
         findings.append(await _look("encryption keys", lambda: _keys(application)))
         findings.append(await _look("room for companies", lambda: _room(application)))
+        if settings.broker_url is not None:
+            findings.append(await _look("broker", lambda: _broker(settings)))
         return findings
     finally:
         await application.deployment.close()
@@ -71,6 +74,14 @@ async def _look(name: str, look: Callable[[], Awaitable[str]]) -> Finding:
         return Finding(name, False, str(error.args[0]))
     except JazzaamError as error:
         return Finding(name, False, error.detail)
+
+
+async def _broker(settings: Settings) -> str:
+    try:
+        await create_broker(settings).reach()
+    except Exception as error:  # noqa: BLE001 - each broker's own, which may hold its password
+        raise LookupError(f"does not take us: {type(error).__name__}") from None
+    return "answers"
 
 
 async def _connection(client: Client) -> str:

@@ -62,6 +62,14 @@ class Broker:
         self._broker: AsyncBroker | None = None
         self._starting = asyncio.Lock()
 
+    async def reach(self) -> None:
+        """Find out whether there is a broker; raises its error, or `TimeoutError` after 10 seconds."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await self._started()
+        finally:
+            await self.close()
+
     async def send(self, message: bytes) -> None:
         """Hand a message over; raises the broker's error, also when it does not answer in 10 seconds."""
         try:

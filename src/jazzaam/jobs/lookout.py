@@ -32,6 +32,7 @@ from jazzaam.tenancy.watching import Change, Queues, queues
 log = get_logger(__name__)
 
 _LOOKERS: Final = 4
+_REMEMBERED: Final = 20_000
 _LONGEST_WAIT: Final = 3600.0
 
 
@@ -84,6 +85,7 @@ class Lookout:
         self._to_look: dict[str | None, None] = {}
         self._looked_at: set[str | None] = set()
         self._crowded: set[str | None] = set()
+        self._owners: dict[str, Owner | None] = {}
         self._looking = asyncio.Event()
         self._ticking = asyncio.Event()
         self._sweeping = asyncio.Event()
@@ -158,7 +160,10 @@ class Lookout:
         due_at = change.due_at or now
         if change.added:
             if change.state == JobState.queued and due_at <= now:
-                self._add(Place(self._cluster, tenant_id, change.id, 0))
+                if (
+                    tenant_id not in self._crowded
+                ):  # else it is looked at when those that are known are done
+                    self._add(Place(self._cluster, tenant_id, change.id, 0))
             else:
                 self._note(tenant_id, due_at)
         elif change.state in (None, JobState.running):
@@ -172,6 +177,14 @@ class Lookout:
             self._wake.set()
 
     def _owner(self, database: str) -> Owner | None:
+        """Say whose database it is; remembered, since a stream asks at every change."""
+        if database not in self._owners:
+            if len(self._owners) > _REMEMBERED:
+                self._owners.clear()
+            self._owners[database] = self._owner_of(database)
+        return self._owners[database]
+
+    def _owner_of(self, database: str) -> Owner | None:
         naming = self._tenancy.naming
         if database == naming.system and self._cluster == self._clusters.names[0]:
             return self._cluster, None

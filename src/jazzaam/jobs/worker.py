@@ -34,7 +34,7 @@ class Worker:
         runner: Runner,
         clock: Clock,
         slots: int,
-        drain: timedelta = timedelta(seconds=8),
+        drain: timedelta = timedelta(seconds=5),
     ) -> None:
         self._broker = broker
         self._messages = messages

@@ -17,6 +17,8 @@ from jazzaam.tenancy.clusters import Clusters
 from jazzaam.tenancy.users import WATCHER
 
 _AWAIT_MS: Final = 500
+_BATCH: Final = 500
+"""Changes that are read at once: what reads them shares its thread with others."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_MS: Final = 10**14
 """About the year 5000: what is due later is never due."""
@@ -80,7 +82,9 @@ async def queues(
         },
     ]
     client = clusters.client(cluster, WATCHER)
-    async with await client.watch(pipeline, max_await_time_ms=_AWAIT_MS, resume_after=after) as stream:
+    async with await client.watch(
+        pipeline, max_await_time_ms=_AWAIT_MS, batch_size=_BATCH, resume_after=after
+    ) as stream:
         yield Queues(stream)
 
 
