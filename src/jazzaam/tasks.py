@@ -1,7 +1,7 @@
-"""Ending tasks, for certain."""
+"""Running tasks together, and ending them for certain."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine, Sequence
 from typing import Any, Final
 
 _ROUND_SECONDS: Final = 0.2
@@ -22,3 +22,18 @@ async def end_tasks(tasks: Collection[asyncio.Task[Any]]) -> None:
             task.cancel()
         await asyncio.wait(waiting, timeout=_ROUND_SECONDS)
     await asyncio.gather(*(task for task in tasks if task.done()), return_exceptions=True)
+
+
+async def run_until(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run endless parts side by side until `stop` is set.
+
+    One that ends by itself ends all, with its error: what works no more must not look as if it did.
+    """
+    tasks = [asyncio.create_task(part) for part in parts]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {stopping}:
+            task.result()
+    finally:
+        await end_tasks([stopping, *tasks])

@@ -53,7 +53,7 @@ async def leave_note(db, what):
     )
 
 
-@job("test.note", atomic=True, retry=RetryPolicy(attempts=3))
+@job("test.note", atomic=True, retry=RetryPolicy(attempts=3, first=timedelta(seconds=10)))
 async def note(workspace: Workspace, event: Happened) -> str:
     await leave_note(workspace.db, event.what)
     if event.what.startswith("fails"):

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from jazzaam.jobs.fairness import WINDOW, Backlog, Room, room_for
 from jazzaam.jobs.models import Place
 
-ROOM = Room(total=8, cap=2, burst=3)
+ROOM = Room(slots=4, total=8, cap=2, burst=3)
 
 
 def place(tenant, number=None):
@@ -58,7 +58,7 @@ def test_who_comes_later_does_not_wait_for_who_came_first():
 
 
 def test_a_weight_gives_more_in_a_turn():
-    backlog = Backlog(Room(total=100, cap=50, burst=50))
+    backlog = Backlog(Room(slots=50, total=100, cap=50, burst=50))
     for tenant in "ab":
         for _ in range(20):
             backlog.add(place(tenant))
@@ -127,12 +127,23 @@ def test_what_was_not_heard_of_in_time_is_let_go():
     first, second = backlog.take(10), backlog.take(10)
     backlog.goes_on(owner(first), first.job_id, 40)
 
-    assert list(backlog.overdue(9)) == []
-    assert list(backlog.overdue(10)) == [owner(second)]
-    assert list(backlog.overdue(39)) == []
-    assert list(backlog.overdue(41)) == [owner(first)]
+    assert list(backlog.overdue(9, 30)) == []
+    assert list(backlog.overdue(10, 30)) == [owner(second)]
+    assert list(backlog.overdue(39, 30)) == []
+    assert list(backlog.overdue(41, 30)) == [owner(first)]
     assert len(backlog) == 0
     assert backlog.owners == set()
+
+
+def test_what_waits_for_a_slot_is_not_handed_over_again():
+    backlog = filled(a=3, b=3, c=3)
+    handed = [one for _ in range(8) if (one := backlog.take(10)) is not None]
+    for one in handed[: ROOM.slots]:
+        backlog.goes_on(owner(one), one.job_id, 60)
+
+    assert list(backlog.overdue(20, 30)) == []
+    backlog.ended(owner(handed[0]), handed[0].job_id)
+    assert len(list(backlog.overdue(51, 30))) == len(handed) - ROOM.slots
 
 
 def test_a_job_that_another_relay_handed_over_is_not_handed_over_again():
@@ -191,7 +202,7 @@ class Machine(RuleBasedStateMachine):
     def wait(self, later):
         self.now += later
         late = {one for one, until in self.under_way.items() if until <= self.now}
-        assert Counter(self.backlog.overdue(self.now)) == Counter(owner(one) for one in late)
+        assert Counter(self.backlog.overdue(self.now, 1)) == Counter(owner(one) for one in late)
         for one in late:
             del self.under_way[one]
 

@@ -26,8 +26,12 @@ WINDOW: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many jobs may be under way: of all tenants, of one beside others, of one that is alone."""
+    """How many jobs may be under way: of all tenants, of one beside others, of one that is alone.
 
+    `slots` of them can run at once; the others are on their way to a worker.
+    """
+
+    slots: int
     total: int
     cap: int
     burst: int
@@ -35,7 +39,7 @@ class Room:
 
 def room_for(slots: int) -> Room:
     """Give the room that so many workers' slots make: as many again may be on their way to a worker."""
-    return Room(total=2 * slots, cap=max(1, slots // 2), burst=max(1, slots - max(1, slots // 4)))
+    return Room(slots, total=2 * slots, cap=max(1, slots // 2), burst=max(1, slots - max(1, slots // 4)))
 
 
 @dataclass(slots=True)
@@ -44,6 +48,7 @@ class _Line:
 
     waiting: OrderedDict[ObjectId, Place] = field(default_factory=OrderedDict[ObjectId, Place])
     under_way: dict[ObjectId, float] = field(default_factory=dict[ObjectId, float])
+    running: set[ObjectId] = field(default_factory=set[ObjectId])
     turns: int = 0
     weight: int = 1
     most: int | None = None
@@ -58,6 +63,7 @@ class Backlog:
         self._lines: dict[Owner, _Line] = {}
         self._rotation: deque[Owner] = deque()
         self._under_way = 0
+        self._running = 0
         self._ends: list[tuple[float, int, Owner, ObjectId]] = []
         self._numbers = count()
 
@@ -116,6 +122,8 @@ class Backlog:
             return
         line.waiting.pop(job_id, None)
         if job_id in line.under_way:
+            self._running += job_id not in line.running
+            line.running.add(job_id)
             self._goes_on(owner, line, job_id, until)
         self._forget_if_empty(owner, line)
 
@@ -127,6 +135,8 @@ class Backlog:
         line.waiting.pop(job_id, None)
         if line.under_way.pop(job_id, None) is not None:
             self._under_way -= 1
+            self._running -= job_id in line.running
+            line.running.discard(job_id)
             self._queue(owner, line)
         empty = not line.waiting
         self._forget_if_empty(owner, line)
@@ -139,12 +149,19 @@ class Backlog:
             line.waiting.clear()
             self._forget_if_empty(owner, line)
 
-    def overdue(self, now: float) -> Iterator[Owner]:
-        """Let go of jobs that were not heard of in time; yields whose they are."""
+    def overdue(self, now: float, again: float) -> Iterator[Owner]:
+        """Let go of jobs that were not heard of in time; yields whose they are.
+
+        While every slot is taken, one that no worker has begun waits for its turn: it has `again` so long.
+        """
         while self._ends and self._ends[0][0] <= now:
             until, _, owner, job_id = heapq.heappop(self._ends)
             line = self._lines.get(owner)
-            if line is not None and line.under_way.get(job_id) == until:
+            if line is None or line.under_way.get(job_id) != until:
+                continue
+            if job_id not in line.running and self._running >= self.room.slots:
+                self._goes_on(owner, line, job_id, now + again)
+            else:
                 self.ended(owner, job_id)
                 yield owner
 
@@ -152,11 +169,6 @@ class Backlog:
     def owners(self) -> set[Owner]:
         """List whose jobs are known, and have not ended."""
         return {owner for owner, line in self._lines.items() if line.waiting or line.under_way}
-
-    @property
-    def next_overdue(self) -> float | None:
-        """Say when `overdue` has something to do."""
-        return self._ends[0][0] if self._ends else None
 
     def __len__(self) -> int:
         """Count the jobs that are under way."""

@@ -12,6 +12,8 @@ from jazzaam.tenancy.database import Document, SystemDatabase, TenantDatabase
 
 Database = TenantDatabase | SystemDatabase
 
+CLOCKS_DIFFER: Final = timedelta(seconds=2)
+"""By how much the clocks of two machines may differ."""
 _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _CLAIMED: Final = {
     "name": 1,
@@ -73,10 +75,15 @@ async def enqueue_once(db: Database, row: Document) -> None:
 async def claim(
     db: Database, job_id: ObjectId, attempt: int, at: datetime, lease_for: timedelta
 ) -> Claim | None:
-    """Take the given attempt of a job that is due, or whose worker's lease has run out."""
+    """Take the given attempt of a job that is due, or whose worker's lease has run out.
+
+    A relay said that it is due, whose clock may be a little ahead of this one.
+    """
     lease = ObjectId()
+    due = {"state": JobState.queued, "dueAt": {"$lte": at + CLOCKS_DIFFER}}
+    left = {"state": JobState.running, "dueAt": {"$lte": at}}
     row = await db[JOBS].find_one_and_update(
-        {"_id": job_id, "attempt": attempt, "state": {"$in": UNENDED}, "dueAt": {"$lte": at}},
+        {"_id": job_id, "attempt": attempt, "$or": [due, left]},
         {
             "$set": {"state": JobState.running, "dueAt": at + lease_for, "lease": lease},
             "$inc": {"attempt": 1},

@@ -20,7 +20,7 @@ from jazzaam.jobs.lookout import Lookout, SeatLost, Waits
 from jazzaam.jobs.messages import Messages
 from jazzaam.jobs.models import Place
 from jazzaam.logging import get_logger
-from jazzaam.tasks import end_tasks
+from jazzaam.tasks import run_until
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.clusters import Clusters
 from jazzaam.tenancy.database import SystemDatabase
@@ -82,11 +82,7 @@ class Relay:
         self._backlog.room = room_for(await self._slots())
         parts = [self._hand_over(), self._count_slots(), self._look_after_overdue()]
         parts += [self._watch(cluster) for cluster in self._clusters.names]
-        tasks = [asyncio.create_task(part) for part in parts]
-        try:
-            await stop.wait()
-        finally:
-            await end_tasks(tasks)
+        await run_until(stop, parts)
 
     async def _watch(self, cluster: str) -> None:
         """Watch a cluster whenever its seat is free."""
@@ -163,7 +159,8 @@ class Relay:
     async def _look_after_overdue(self) -> None:
         while True:
             await asyncio.sleep(_OVERDUE_SECONDS)
-            for cluster, tenant_id in self._backlog.overdue(self._clock.now().timestamp()):
+            again = self._waits.unheard.total_seconds()
+            for cluster, tenant_id in self._backlog.overdue(self._clock.now().timestamp(), again):
                 self._wake.set()
                 if cluster in self._lookouts:
                     self._lookouts[cluster].look_at(tenant_id)

@@ -11,7 +11,7 @@ from jazzaam.jobs.letters import DeadLetters, Pointless, Reason
 from jazzaam.jobs.messages import Forged, Messages
 from jazzaam.jobs.runner import Runner
 from jazzaam.logging import get_logger
-from jazzaam.tasks import end_tasks
+from jazzaam.tasks import end_tasks, run_until
 
 log = get_logger(__name__)
 
@@ -47,11 +47,9 @@ class Worker:
 
     async def run(self, *, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then end or put back what runs."""
-        taking = asyncio.create_task(self._take())
         try:
-            await stop.wait()
+            await run_until(stop, [self._take()])
         finally:
-            await end_tasks([taking])
             await self._end_running()
 
     async def _end_running(self) -> None:
