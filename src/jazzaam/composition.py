@@ -93,6 +93,7 @@ def compose(
             tenancy=deployment.tenancy,
             provisioner=deployment.provisioner,
             care=deployment.care,
+            leads=deployment.migrator.leads,
             ready_tenants=settings.ready_tenants,
             keyring=keyring,
             mailer=_mailer(settings),

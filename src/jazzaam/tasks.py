@@ -27,13 +27,15 @@ async def end_tasks(tasks: Collection[asyncio.Task[Any]]) -> None:
 async def run_until(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, None]]) -> None:
     """Run endless parts side by side until `stop` is set.
 
-    One that ends by itself ends all, with its error: what works no more must not look as if it did.
+    One that ends by itself ends all: what works no more must not look as if it did. Raises its error, or
+    `RuntimeError` when it had none.
     """
     tasks = [asyncio.create_task(part) for part in parts]
     stopping = asyncio.create_task(stop.wait())
     try:
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in done - {stopping}:
-            task.result()
+            error = None if task.cancelled() else task.exception()
+            raise error or RuntimeError("something that never ends has ended")
     finally:
         await end_tasks([stopping, *tasks])

@@ -44,6 +44,7 @@ CONTROL_JOBS = {
     "accounts.forget_registrations": {"fire_at": AT},
     "tenants.close_due": {"fire_at": AT},
     "tenants.repair": {"fire_at": AT},
+    "tenants.repair_keys": {"fire_at": AT},
     "tenants.keep_ready": {"fire_at": AT},
     "tenants.count_usage": {"fire_at": AT},
     "tenants.plan": {"fire_at": AT},

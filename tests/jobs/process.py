@@ -5,6 +5,8 @@
 
 import asyncio
 import sys
+from dataclasses import replace
+from datetime import timedelta
 
 from tests.jobs.conftest import TESTED
 
@@ -12,12 +14,17 @@ from jazzaam import features, worker
 from jazzaam.composition import compose
 from jazzaam.config import read_settings
 from jazzaam.jobs.registry import Registry
+from jazzaam.jobs.retry import RetryPolicy
 from jazzaam.logging import configure_logging
+
+PATIENT = RetryPolicy(attempts=50, longest=timedelta(seconds=5))
+"""A worker that is killed costs the jobs it had a try: here many are killed."""
 
 
 async def main(role):
     configure_logging(json=True)
-    application = compose(read_settings(), jobs=Registry([*features.registry().jobs, *TESTED.jobs]))
+    tested = [replace(one, retry=PATIENT) for one in TESTED.jobs]
+    application = compose(read_settings(), jobs=Registry([*features.registry().jobs, *tested]))
     await {"worker": worker.run_worker, "relay": worker.run_relay}[role](application)
 
 

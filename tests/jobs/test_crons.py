@@ -180,8 +180,13 @@ class TestPlan:
         self, acme, plane, application, clock
     ):
         await plan.run(plane, Fired(clock.now()))
-        await application.deployment.tenancy.catalog.planned(acme.db.tenant, None)
+        catalog = application.deployment.tenancy.catalog
+        await catalog.plan_anew(acme.db.tenant.id)
+        assert await plan.run(plane, Fired(clock.now())) == 1
 
+        asked = await catalog.plans_asked(acme.db.tenant.id)
+        await catalog.plan_anew(acme.db.tenant.id)  # while it is being planned by the old clocks
+        await catalog.planned(acme.db.tenant, Crons(TESTED).fingerprint, asked)
         assert await plan.run(plane, Fired(clock.now())) == 1
 
     async def test_one_that_cannot_be_planned_stops_no_other(self, acme, globex, plane, application):

@@ -9,7 +9,7 @@ from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
 from pydantic import SecretStr
 from tests.conftest import at_work
-from tests.jobs.conftest import Happened, note
+from tests.jobs.conftest import Happened, note, wait
 
 from jazzaam.composition import compose
 from jazzaam.config import ClusterUris
@@ -20,6 +20,7 @@ from jazzaam.jobs.models import JOBS
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.clusters import CONNECT_SECONDS
 from jazzaam.tenancy.users import OPERATOR
+from jazzaam.worker import create_broker, create_relay, create_worker
 
 HOURS = timedelta(hours=1)
 
@@ -222,3 +223,103 @@ async def test_a_cluster_that_is_away_keeps_no_other_waiting(acme, application, 
     finally:
         await tenants.delete_many({"_id": {"$in": away}})
         await other.deployment.close()
+
+
+class TestWhatEndsInBetween:
+    """A relay that ends at a bad moment leaves nothing behind that waits for a sweep."""
+
+    async def test_a_company_resumed_while_no_relay_was_there(self, process, acme, globex, application):
+        erasure = application.deployment.erasure
+        await erasure.suspend(acme.id)
+        async with at_work(process):
+            await enqueue(acme, "waits")
+            await enqueue(globex, "goes on")
+            await noted(globex, "goes on")
+            await asyncio.sleep(1.2)  # it writes down how far it is every second
+        await erasure.resume(acme.id)
+
+        async with at_work(process):
+            await noted(acme, "waits")
+
+    async def test_a_sweep_that_was_cut_off_is_owed_to_the_next(self, process, acme, application):
+        system, catalog = application.deployment.system(), application.deployment.tenancy.catalog
+        await enqueue(acme, "old")
+        await system[RELAYS].delete_many({})
+
+        async def tenants(*_statuses, **_asked):
+            raise ConnectionError
+
+        catalog.tenants, listing = tenants, catalog.tenants
+        try:
+            async with at_work(process):
+                await asyncio.sleep(1.5)
+        finally:
+            catalog.tenants = listing
+        row = await system[RELAYS].find_one({"_id": "main"}, {"token": 1, "sweptAt": 1})
+        assert (row["token"], row["sweptAt"]) == (None, None)
+
+        async with at_work(process):
+            await noted(acme, "old")
+
+    async def test_a_sweep_that_failed_is_done_again(self, process, acme, application):
+        system, catalog = application.deployment.system(), application.deployment.tenancy.catalog
+        await enqueue(acme, "old")
+        await system[RELAYS].delete_many({})
+        listing, failures = catalog.tenants, [1]
+
+        async def tenants(*statuses, **asked):
+            if failures.pop() if failures else False:
+                raise ConnectionError
+            return await listing(*statuses, **asked)
+
+        catalog.tenants = tenants
+        try:
+            async with at_work(process):
+                await noted(acme, "old")
+        finally:
+            catalog.tenants = listing
+
+    async def test_what_runs_already_counts_for_the_relay_that_follows(self, process, acme, globex):
+        """Else it would hand over as many again, and leave no slot to others."""
+        settings = process.settings.model_copy(update={"worker_slots": 4, "drain_seconds": 30.0})
+        small = replace(process, settings=settings)
+        at = datetime.now(UTC)
+        long = [outbox.row_of(wait, Happened(what=str(number)), at, at) for number in range(8)]
+        stop = asyncio.Event()
+        broker = create_broker(settings)
+        worker = asyncio.create_task(create_worker(small, broker).run(stop=stop))
+        try:
+            for _ in range(2):
+                ended = asyncio.Event()
+                relay = asyncio.create_task(create_relay(small, broker).run(stop=ended))
+                if long:
+                    await outbox.enqueue(acme.db, long)
+                    long = []
+                async with asyncio.timeout(20):
+                    while await acme.db[JOBS].count({"state": "running"}) < 3:
+                        await asyncio.sleep(0.02)
+                await enqueue(globex, "single")
+                await noted(globex, "single")
+                await globex.db[NOTIFICATIONS].delete_many({})
+                ended.set()
+                await relay
+            assert await acme.db[JOBS].count({"state": "running"}) == 3
+        finally:
+            await acme.db[JOBS].update_many({}, {"$set": {"cancelAsked": True}})
+            stop.set()
+            await worker
+
+    async def test_one_that_lies_about_its_rows_takes_no_more_than_its_share(self, process, acme, globex):
+        """Its own user says that its jobs are done while they run, and that they run for years."""
+        settings = process.settings.model_copy(update={"worker_slots": 4})
+        small, at = replace(process, settings=settings), datetime.now(UTC)
+        rows = [outbox.row_of(wait, Happened(what=str(number)), at, at) for number in range(12)]
+        async with at_work(small):
+            await outbox.enqueue(acme.db, rows)
+            for _ in range(40):
+                lies = {"state": "done", "dueAt": datetime(4999, 1, 1, tzinfo=UTC)}
+                await acme.db[JOBS].update_many({"state": "running"}, {"$set": lies})
+                await asyncio.sleep(0.02)
+            await enqueue(globex, "single")
+            await noted(globex, "single")
+            await acme.db[JOBS].update_many({}, {"$set": {"lease": ObjectId(), "state": "done"}})

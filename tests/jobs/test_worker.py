@@ -84,8 +84,8 @@ async def test_it_runs_as_many_as_it_has_hands(application, letters):
     made, broker, messages = worker(application, letters, runner, slots=3)
     stop = asyncio.Event()
     running = asyncio.create_task(made.run(stop=stop))
-    for _ in range(10):
-        await broker.send(messages.write(Place("main", None, ObjectId(), 0)))
+    for number in range(10):
+        await broker.send(messages.write(Place("main", f"{number % 5:024x}", ObjectId(), 0)))
 
     await true(lambda: runner.running == 3)
     runner.go.set()
@@ -94,6 +94,23 @@ async def test_it_runs_as_many_as_it_has_hands(application, letters):
     stop.set()
     await running
     assert runner.most == 3
+
+
+async def test_one_tenant_never_has_all_hands_whatever_a_relay_hands_over(application, letters):
+    runner = Slow()
+    made, broker, messages = worker(application, letters, runner, slots=8)
+    stop = asyncio.Event()
+    running = asyncio.create_task(made.run(stop=stop))
+    for _ in range(12):
+        await broker.send(messages.write(Place("main", "a" * 24, ObjectId(), 0)))
+    await true(lambda: runner.running == 7)
+
+    await broker.send(messages.write(Place("main", "b" * 24, ObjectId(), 0)))
+
+    await true(lambda: runner.running == 8)
+    runner.go.set()
+    stop.set()
+    await running
 
 
 async def test_when_it_stops_what_runs_may_end_and_what_does_not_is_cancelled(application, letters):
@@ -156,8 +173,12 @@ class TestLetters:
 
     async def test_a_flood_fills_no_disk(self, letters, rows):
         at = datetime(2027, 1, 1, tzinfo=UTC)
-        await rows.insert_all({"_id": str(number), "lastAt": at} for number in range(_MOST))
+        await rows.insert_all(
+            {"_id": str(number), "reason": Reason.forged, "lastAt": at} for number in range(_MOST)
+        )
 
         await letters.leave(b"one more", Reason.forged, at)
-
         assert await rows.count({}) == _MOST
+
+        await letters.leave(b"another kind", Reason.no_job, at)
+        assert await rows.count({}) == _MOST + 1

@@ -30,6 +30,7 @@ from jazzaam.tenancy import schema
 from jazzaam.tenancy.capsule import _publish
 from jazzaam.tenancy.capsule_check import check
 from jazzaam.tenancy.capsule_format import MAGIC, CapsuleRefused, Kind, Writer, end_after
+from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.errors import DatabaseExists, TenantExists, TenantNotReady
 from jazzaam.tenancy.models import TenantId, TenantStatus
 from jazzaam.tenancy.steps import Step
@@ -178,7 +179,8 @@ class TestThereAndBack:
 
 async def forget_form_keys(operator, company):
     form = await company.db[FORMS].find_one({}, {"accessToken": 1})
-    await operator.deployment.tenancy.catalog.release_key(form["accessToken"])
+    names = PublicKey(company.id, "form", str(form["_id"]))
+    await operator.deployment.tenancy.catalog.release_key(form["accessToken"], names)
 
 
 @pytest.mark.parametrize("seconds", [1.0])

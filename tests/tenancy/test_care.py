@@ -51,7 +51,7 @@ async def test_a_full_cluster_still_loses_who_is_to_be_erased(first, full, now):
             await other.care.keep_ready(1, now)
         await other.care.close_due(now)
         closed = await other.tenancy.catalog.tenants(TenantStatus.erasing)
-        await other.care.repair_all(now + FENCE)
+        _ = [mended async for mended in other.care.repair_tenants(now + FENCE)]
 
     assert [tenant.id for tenant in closed] == [doomed.id]
     receipt = await first.erasure.receipt(doomed.id)
@@ -165,7 +165,7 @@ class TestUndo:
         half = await first.provisioner._begin(TenantId(str(ObjectId())), now)
         for key in ("reserved", "active"):
             await first.tenancy.catalog.reserve_key(key, PublicKey(half.id, "note", "1"), now)
-        await first.tenancy.catalog.activate_key("active")
+        await first.tenancy.catalog.activate_key("active", PublicKey(half.id, "note", "1"))
 
         assert await first.provisioner.undo(half, now)
 

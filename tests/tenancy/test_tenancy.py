@@ -56,16 +56,33 @@ async def test_each_has_a_bound(tenancy, acme, globex):
     assert most <= 2
 
 
+async def test_a_key_is_changed_by_who_names_the_same_thing_alone(tenancy, acme, globex, now):
+    """What is given as a key may come from a document that a tenant wrote itself."""
+    catalog, token = tenancy.catalog, "d" * 64
+    theirs, ours = PublicKey(globex.id, "form", "f" * 24), PublicKey(acme.id, "form", "f" * 24)
+    await catalog.reserve_key(token, theirs, now)
+
+    for key in (token, {"$regex": "^d"}, {"$ne": ""}):
+        await catalog.activate_key(key, ours)
+        await catalog.release_key(key, ours)
+    assert await catalog.key(token) is None
+    assert await catalog.names_already(token, theirs)
+
+    await catalog.activate_key(token, theirs)
+    assert await catalog.key(token) == theirs
+    await catalog.release_key(token, theirs)
+
+
 async def test_a_key_opens_only_while_it_is_active(tenancy, acme, now):
     catalog, token = tenancy.catalog, "c" * 64
     names = PublicKey(acme.id, "form", "f" * 24)
 
     await catalog.reserve_key(token, names, now)
     assert await catalog.key(token) is None
-    await catalog.activate_key(token)
-    await catalog.activate_key(token)
+    for _ in range(2):
+        await catalog.activate_key(token, names)
     assert await catalog.key(token) == names
-    await catalog.release_key(token)
+    await catalog.release_key(token, names)
     async with asyncio.timeout(1.1):
         while await catalog.key(token) is not None:
             await asyncio.sleep(0.01)

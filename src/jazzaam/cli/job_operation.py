@@ -62,7 +62,7 @@ async def show(application: Application, where: str, job: str, say: Say) -> None
     if row is None:
         raise NoSuchJob
     for field, value in row.items():
-        say(f"{field.lstrip('_'):<12} {value}")
+        say(f"{field.lstrip('_'):<12} {_plain(value, 1_000)}")
 
 
 async def retry(application: Application, where: str, job: str, say: Say) -> None:
@@ -142,12 +142,18 @@ async def _why_not(db: Database, job: str, what: str) -> NoSuchJob | JobNotThus:
 
 def _say_jobs(where: str, rows: Sequence[Document], say: Say) -> None:
     for row in rows:
-        error = f"  {row['lastError']}" if row.get("lastError") else ""
-        progress = f"  {row.get('done', 0)} of {row['total']}" if row.get("total") else ""
+        error = f"  {_plain(row['lastError'])}" if row.get("lastError") else ""
+        progress = f"  {_plain(row.get('done', 0))} of {_plain(row['total'])}" if row.get("total") else ""
+        state, due = _plain(row.get("state")), _plain(row.get("dueAt"))[:19]
         say(
-            f"{where:<24}  {row['_id']}  {row['state']:<9}  {row['dueAt']:%Y-%m-%d %H:%M:%S}  "
-            f"{row['attempt']:>2}  {row['name']}{progress}{error}"
+            f"{where:<24}  {_plain(row['_id'])}  {state:<9}  {due}  "
+            f"{_plain(row.get('attempt')):>2}  {_plain(row.get('name'))}{progress}{error}"
         )
+
+
+def _plain(value: object, longest: int = 80) -> str:
+    """Put a stored value on one line: a dedicated company's own user may have written it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(value)[:longest])
 
 
 def _of_each(first: str, beat: Beat, spread: object) -> str:

@@ -1,6 +1,6 @@
 """The control plane's counterpart of a workspace: the first argument of its rules and jobs."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from jazzaam.clock import Clock
@@ -26,6 +26,7 @@ class ControlServices:
     tenancy: Tenancy
     provisioner: Provisioner
     care: Care
+    leads: Callable[[], Awaitable[bool]]
     ready_tenants: int
     keyring: Keyring
     mailer: Mailer

@@ -100,19 +100,28 @@ class Broker:
     async def close(self) -> None:
         """Close the connection; the next use makes another."""
         broker, self._broker = self._broker, None
-        if broker is not None and not isinstance(broker, MemoryBroker):
-            with contextlib.suppress(Exception, TimeoutError):
-                async with asyncio.timeout(_ANSWER_SECONDS / 5):
-                    await broker.shutdown()
+        if broker is not None:
+            await _shut(broker)
 
     async def _started(self) -> AsyncBroker:
         async with self._starting:
             if self._broker is None:
                 broker = self._make()
                 broker.is_worker_process = True  # RabbitMQ's listens in no other
-                await broker.startup()
+                try:
+                    await broker.startup()
+                except BaseException:
+                    await _shut(broker)  # it may have opened something already
+                    raise
                 self._broker = broker
             return self._broker
+
+
+async def _shut(broker: AsyncBroker) -> None:
+    if not isinstance(broker, MemoryBroker):
+        with contextlib.suppress(Exception, TimeoutError):
+            async with asyncio.timeout(_ANSWER_SECONDS / 5):
+                await broker.shutdown()
 
 
 def broker_at(url: str | None, name: str, slots: int) -> Broker:

@@ -27,8 +27,9 @@ JOB_CLOCKS: Final = CollectionSpec(
 """{_id: cluster and tenant, cluster, tenantId, dueAt}: when to look next; none where nothing waits."""
 
 RELAYS: Final = CollectionSpec("relays")
-"""{_id: cluster, holder, until, token}: which process relays a cluster's jobs, and how far it has heard."""
+"""{_id: cluster, holder, until, token, sweptAt}: who relays a cluster's jobs, and how far it is."""
 
+_SLACK: Final = 1_000
 _TOO_EARLY: Final = timedelta(seconds=30)
 """How much too early a clock may stand before it is written anew."""
 
@@ -57,6 +58,9 @@ class Clocks:
         if before is None or due_at < before:
             self._next[tenant_id] = due_at
             heapq.heappush(self._heap, (due_at, next(self._numbers), tenant_id))
+        if len(self._heap) > 2 * len(self._next) + _SLACK:
+            self._heap = [(at, next(self._numbers), one) for one, at in self._next.items()]
+            heapq.heapify(self._heap)
 
     def due(self, now: datetime) -> Iterator[str | None]:
         """Take those whose time has come."""
@@ -128,16 +132,16 @@ class Seat:
         except DuplicateKeyError:
             return False
 
-    async def token(self) -> Any | None:
-        """Read how far the cluster's changes have been heard."""
-        row = await self._system()[RELAYS].find_one({"_id": self._cluster}, {"token": 1})
-        return row.get("token") if row else None
+    async def progress(self) -> tuple[Any | None, datetime | None]:
+        """Read how far the cluster's changes were heard, and when all its databases were looked at last."""
+        row = await self._system()[RELAYS].find_one({"_id": self._cluster}, {"token": 1, "sweptAt": 1})
+        return (row.get("token"), row.get("sweptAt")) if row else (None, None)
 
-    async def keep(self, token: Any | None, now: datetime) -> bool:
-        """Write down how far they have been heard, and keep the seat; tells whether this process has it."""
+    async def keep(self, token: Any | None, swept_at: datetime | None, now: datetime) -> bool:
+        """Write progress down, and keep the seat; tells whether this process has it."""
         return await self._system()[RELAYS].update_one(
             {"_id": self._cluster, "holder": self._holder},
-            {"$set": {"token": token, "until": now + self._lease_for}},
+            {"$set": {"token": token, "sweptAt": swept_at, "until": now + self._lease_for}},
         )
 
     async def leave(self, now: datetime) -> None:

@@ -2,11 +2,12 @@
 
 So a fire waits in the database it works on like any other job: no relay decides about it, a crash loses
 none, and one that was missed while nothing ran comes once, late. A fire's row has an id of its job and
-time, so it is there once, however many write it.
+company and time, so it is there once, however many write it.
 """
 
 import hashlib
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from bson import ObjectId
@@ -14,9 +15,10 @@ from bson import ObjectId
 from jazzaam.jobs import outbox
 from jazzaam.jobs.outbox import Database
 from jazzaam.jobs.registry import Fired, Registry
-from jazzaam.jobs.schedule import Beat, Cron, delay_of, next_fire
+from jazzaam.jobs.schedule import Beat, Cron, delay_of, is_zone, next_fire
 from jazzaam.tenancy.database import Document, TenantDatabase
 
+_LONGEST_PERIOD: Final = timedelta(days=5 * 366)
 _TENANTS: Final = (Beat.company, Beat.fleet)
 
 
@@ -29,13 +31,16 @@ class Crons:
         self.fingerprint: str = hashlib.sha256(repr(declared).encode()).hexdigest()[:16]
         """Changes when a schedule of tenants does."""
 
-    def following(self, db: Database, name: str, cron: Document, at: datetime) -> Document | None:
-        """Make the row after a fire that ended at `at`; None for a job that is declared no more."""
-        known = self._registry.find(name)
-        if known is None or known.cron is None:
+    def following(self, db: Database, name: str, cron: Mapping[str, Any], at: datetime) -> Document | None:
+        """Make the row after a fire that ended at `at`.
+
+        None for a job that is declared no more, and for a row that we did not write.
+        """
+        known, before, zone = self._registry.find(name), cron.get("fireAt"), cron.get("zone")
+        if known is None or known.cron is None or not isinstance(before, datetime) or not is_zone(zone):
             return None
-        fire_at = next_fire(known.cron, max(at, cron["fireAt"]), cron["zone"])
-        return self._row(db, name, known.cron, fire_at, cron["zone"], at)
+        fire_at = next_fire(known.cron, min(max(at, before), at + _LONGEST_PERIOD), zone)
+        return self._row(db, name, known.cron, fire_at, zone, at)
 
     async def plan(self, db: Database, zone: str, at: datetime) -> None:
         """Have every schedule of a database wait for its next fire, by the clocks of `zone`.
@@ -67,7 +72,7 @@ class Crons:
         known: Any = self._registry.find(name)
         return {
             **outbox.row_of(known, Fired(fire_at), at, fire_at + delay_of(cron, name, tenant_id)),
-            "_id": _id_of(name, fire_at),
+            "_id": _id_of(name, tenant_id, fire_at),
             "cron": {"fireAt": fire_at, "zone": zone, "expression": cron.expression},
         }
 
@@ -77,8 +82,10 @@ def _follows(planned: Document, declared: Cron, zone: str) -> bool:
 
 
 def _zone(cron: Cron, zone: str) -> str:
-    return zone if cron.beat is Beat.company else "UTC"
+    """Say by whose clocks a schedule fires; one that there is not must not cost a company its jobs."""
+    return zone if cron.beat is Beat.company and is_zone(zone) else "UTC"
 
 
-def _id_of(name: str, fire_at: datetime) -> ObjectId:
-    return ObjectId(hashlib.sha256(f"{name} {fire_at:%Y-%m-%dT%H:%M:%S}Z".encode()).digest()[:12])
+def _id_of(name: str, tenant_id: str | None, fire_at: datetime) -> ObjectId:
+    what = f"{name} {tenant_id} {fire_at:%Y-%m-%dT%H:%M:%S}Z"
+    return ObjectId(hashlib.sha256(what.encode()).digest()[:12])

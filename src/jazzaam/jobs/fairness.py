@@ -20,6 +20,7 @@ from jazzaam.jobs.models import Place
 Owner = tuple[str, str | None]
 """Whose jobs they are: a cluster and a tenant there, or the shared database when the second is None."""
 
+_SLACK: Final = 1_000
 WINDOW: Final = 64
 """How many jobs of one tenant are remembered; the others wait in its database."""
 
@@ -77,7 +78,10 @@ class Backlog:
         """Add a job that is due; False when its tenant has so many waiting that it is not remembered."""
         owner = (place.cluster, place.tenant_id)
         line = self._lines.setdefault(owner, _Line())
-        if place.job_id in line.waiting or place.job_id in line.under_way:
+        known = line.waiting.get(place.job_id)
+        if known is not None:
+            line.waiting[place.job_id] = max(known, place)  # the later attempt
+        if known is not None or place.job_id in line.under_way:
             return True
         if len(line.waiting) >= WINDOW:
             return False
@@ -116,16 +120,13 @@ class Backlog:
         self._queue(owner, line)
 
     def goes_on(self, owner: Owner, job_id: ObjectId, until: float) -> None:
-        """Note that a worker has a job until a time: it is not handed over again before."""
-        line = self._lines.get(owner)
-        if line is None:
-            return
+        """Note that a worker has a job until a time, whoever handed it over."""
+        line = self._lines.setdefault(owner, _Line())
         line.waiting.pop(job_id, None)
-        if job_id in line.under_way:
-            self._running += job_id not in line.running
-            line.running.add(job_id)
-            self._goes_on(owner, line, job_id, until)
-        self._forget_if_empty(owner, line)
+        self._under_way += job_id not in line.under_way
+        self._running += job_id not in line.running
+        line.running.add(job_id)
+        self._goes_on(owner, line, job_id, until)
 
     def ended(self, owner: Owner, job_id: ObjectId) -> bool:
         """Note that a job ended, or waits for later; tells whether its tenant has none waiting here."""
@@ -155,10 +156,11 @@ class Backlog:
         While every slot is taken, one that no worker has begun waits for its turn: it has `again` so long.
         """
         while self._ends and self._ends[0][0] <= now:
-            until, _, owner, job_id = heapq.heappop(self._ends)
-            line = self._lines.get(owner)
-            if line is None or line.under_way.get(job_id) != until:
+            end = heapq.heappop(self._ends)
+            _, _, owner, job_id = end
+            if not self._stands(end):
                 continue
+            line = self._lines[owner]
             if job_id not in line.running and self._running >= self.room.slots:
                 self._goes_on(owner, line, job_id, now + again)
             else:
@@ -186,6 +188,14 @@ class Backlog:
     def _goes_on(self, owner: Owner, line: _Line, job_id: ObjectId, until: float) -> None:
         line.under_way[job_id] = until
         heapq.heappush(self._ends, (until, next(self._numbers), owner, job_id))
+        if len(self._ends) > 4 * self._under_way + _SLACK:
+            self._ends = [one for one in self._ends if self._stands(one)]
+            heapq.heapify(self._ends)
+
+    def _stands(self, end: tuple[float, int, Owner, ObjectId]) -> bool:
+        until, _, owner, job_id = end
+        line = self._lines.get(owner)
+        return line is not None and line.under_way.get(job_id) == until
 
     def _forget_if_empty(self, owner: Owner, line: _Line) -> None:
         if not line.waiting and not line.under_way and not line.queued:

@@ -40,7 +40,10 @@ class Pointless(Exception):
 
 
 class DeadLetters:
-    """Keeps what came, one row a message, at most a thousand: whoever floods a broker fills no disk."""
+    """Keeps what came, one row a message, at most a thousand for each reason.
+
+    Whoever floods a broker fills no disk, and hides nothing of another kind.
+    """
 
     def __init__(self, system: Callable[[], SystemDatabase]) -> None:
         self._system = system
@@ -49,7 +52,7 @@ class DeadLetters:
         """Keep that a message came; one that came before is counted."""
         rows, digest = self._system()[DEAD_LETTERS], hashlib.sha256(message).hexdigest()
         again = {"$inc": {"count": 1}, "$set": {"lastAt": at}}
-        if await rows.update_one({"_id": digest}, again) or await rows.size() >= _MOST:
+        if await rows.update_one({"_id": digest}, again) or await rows.count({"reason": reason}) >= _MOST:
             return
         first = {"_id": digest, "reason": reason, "count": 1, "firstAt": at, "lastAt": at}
         try:

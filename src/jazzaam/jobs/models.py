@@ -71,6 +71,7 @@ class Claim:
     done: int
     total: int | None
     cancel_asked: bool
+    created_at: datetime
 
 
 class Place(NamedTuple):
@@ -91,3 +92,4 @@ class Due(NamedTuple):
     job_id: ObjectId
     attempt: int
     due_at: datetime
+    running: bool

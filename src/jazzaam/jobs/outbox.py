@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from bson import ObjectId
 
@@ -12,6 +12,12 @@ from jazzaam.tenancy.database import Document, SystemDatabase, TenantDatabase
 
 Database = TenantDatabase | SystemDatabase
 
+_LOOK_MS: Final = 2_000
+"""How long a look at one database may take: a tenant may have taken its index away."""
+_SCHEDULES: Final = 200
+_FIRE: Final = {"cron.fireAt": 1, "cron.zone": 1, "cron.expression": 1}
+_A_WORD: Final = {"$type": "string", "$regex": r"^.{0,64}$"}
+"""What a row's texts look like that we wrote; a tenant's own user may write others."""
 CLOCKS_DIFFER: Final = timedelta(seconds=2)
 """By how much the clocks of two machines may differ."""
 _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
@@ -25,6 +31,7 @@ _CLAIMED: Final = {
     "done": 1,
     "total": 1,
     "cancelAsked": 1,
+    "createdAt": 1,
 }
 SHOWN: Final = {
     "name": 1,
@@ -104,6 +111,7 @@ async def claim(
         done=row.get("done", 0),
         total=row.get("total"),
         cancel_asked=row.get("cancelAsked", False),
+        created_at=row.get("createdAt", at),
     )
 
 
@@ -119,9 +127,10 @@ async def renew(db: Database, claimed: Claim, until: datetime, done: int, total:
     return bool(row.get("cancelAsked"))
 
 
-async def note(db: Database, claimed: Claim, done: int, total: int | None) -> None:
-    """Write how far a job is, in the running change; raises `LeaseLost`."""
-    if not await db[JOBS].update_one(_mine(claimed), {"$set": {"done": done, "total": total}}):
+async def note(db: Database, claimed: Claim, until: datetime, done: int, total: int | None) -> None:
+    """Write how far a job is, and keep it longer, in the running change; raises `LeaseLost`."""
+    further = {"$set": {"done": done, "total": total, "dueAt": until}}
+    if not await db[JOBS].update_one(_mine(claimed), further):
         raise LeaseLost
 
 
@@ -149,7 +158,8 @@ async def settle(
     )
     if row is None:
         raise LeaseLost
-    return row.get("cron")
+    cron = row.get("cron")
+    return cast("Document", cron) if isinstance(cron, dict) else None
 
 
 async def try_again(db: Database, claimed: Claim, error: str, at: datetime) -> None:
@@ -157,10 +167,11 @@ async def try_again(db: Database, claimed: Claim, error: str, at: datetime) -> N
     await _put_back(db, claimed, {"dueAt": at, "lastError": error})
 
 
-async def give_back(db: Database, claimed: Claim, at: datetime) -> None:
+async def give_back(db: Database, claimed: Claim, at: datetime, error: str | None = None) -> None:
     """Put back a job that its worker had to leave; that does not count as a try. Raises `LeaseLost`."""
     tried_from = claimed.attempt - claimed.tries + 1
-    await _put_back(db, claimed, {"dueAt": at, "triedFrom": tried_from})
+    said = {} if error is None else {"lastError": error}
+    await _put_back(db, claimed, {"dueAt": at, "triedFrom": tried_from, **said})
 
 
 async def _put_back(db: Database, claimed: Claim, what: Mapping[str, Any]) -> None:
@@ -176,18 +187,32 @@ async def waiting(db: Database) -> int:
 
 
 async def next_due(db: Database, limit: int) -> list[Due]:
-    """List the jobs that are due first, whether they are already or not.
+    """List the jobs that are due first, whether they are already or not."""
+    return await _due(db, {"$in": UNENDED}, limit)
+
+
+async def running(db: Database, limit: int) -> list[Due]:
+    """List the jobs that workers have, those whose lease ends first before others."""
+    return await _due(db, JobState.running, limit)
+
+
+async def _due(db: Database, state: object, limit: int) -> list[Due]:
+    """Read what a relay knows of jobs.
 
     A row that is none of ours (a dedicated tenant's own user may have written it) is left where it is.
     """
     ours = {"_id": {"$type": "objectId"}, "attempt": {"$type": ["int", "long"]}}
     cursor = db[JOBS].find(
-        {"state": {"$in": UNENDED}, "dueAt": {"$lte": _NEVER}, **ours},
-        {"attempt": 1, "dueAt": 1},
+        {"state": state, "dueAt": {"$lte": _NEVER}, **ours},
+        {"attempt": 1, "dueAt": 1, "state": 1},
         sort=[("dueAt", 1)],
         limit=limit,
+        max_time_ms=_LOOK_MS,
     )
-    return [Due(row["_id"], row["attempt"], row["dueAt"]) async for row in cursor]
+    return [
+        Due(row["_id"], row["attempt"], row["dueAt"], row["state"] == JobState.running)
+        async for row in cursor
+    ]
 
 
 async def attempt_of(db: Database, job_id: ObjectId) -> tuple[JobState, int] | None:
@@ -240,7 +265,16 @@ async def cancel(db: Database, job_id: ObjectId, at: datetime) -> JobState | Non
 
 async def scheduled(db: Database) -> list[Document]:
     """List the unended jobs that come again by themselves."""
-    found = db[JOBS].find({"state": {"$in": UNENDED}, "cron": {"$exists": True}}, {**SHOWN, "lease": 1})
+    found = db[JOBS].find(
+        {
+            "state": {"$in": UNENDED},
+            "dueAt": {"$lte": _NEVER},
+            "cron.fireAt": {"$lte": _NEVER},
+            **dict.fromkeys(("name", "cron.zone", "cron.expression"), _A_WORD),
+        },
+        {**dict.fromkeys(("name", "state", "attempt", "dueAt"), 1), **_FIRE},
+        limit=_SCHEDULES,
+    )
     return [row async for row in found]
 
 

@@ -55,7 +55,8 @@ class Job:
     the database happen exactly once; it must have no others, and ends within 15 seconds. Not atomic: it
     reaches outside, or takes long; what it does in `run.change` happens exactly once, all else may happen
     again after a crash. `process_pool`: it may `run.compute`. A `cron` makes it come again and again.
-    What it returns, a BSON value, is kept as the job's result, for `keep` after its end. `context` is the
+    What it returns, a BSON value, is kept as the job's result, for `keep` after its end. One that takes
+    longer than `longest` has failed. `context` is the
     type of its first parameter: a company's job is refused in the control plane, and the other way round.
     """
 
@@ -68,6 +69,7 @@ class Job:
     retry: RetryPolicy
     process_pool: bool
     keep: timedelta
+    longest: timedelta
     cron: Cron | None
 
     def message(self, args: Mapping[str, Any], version: int) -> Message:
@@ -91,6 +93,7 @@ def job(
     retry: RetryPolicy | None = None,
     process_pool: bool = False,
     keep: timedelta = KEEP_ENDED,
+    longest: timedelta = timedelta(hours=1),
     cron: Cron | None = None,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Job]:
     """Make a job of `async def answer(context, event: SomeEvent) -> result`.
@@ -108,16 +111,17 @@ def job(
         if process_pool and (atomic or not takes_run):
             raise ValueError(f"{name}: what computes takes its run, and is not atomic")
         return Job(
-            name,
-            hints[context],
-            answers,
-            function,
-            takes_run,
-            atomic,
-            retry or RetryPolicy(),
-            process_pool,
-            keep,
-            cron,
+            name=name,
+            context=hints[context],
+            answers=answers,
+            run=function,
+            takes_run=takes_run,
+            atomic=atomic,
+            retry=retry or RetryPolicy(),
+            process_pool=process_pool,
+            keep=keep,
+            longest=longest,
+            cron=cron,
         )
 
     return register

@@ -74,7 +74,7 @@ class Relay:
         self._holder = ObjectId()
         self._backlog = Backlog(room_for(1))
         self._wake = asyncio.Event()
-        self._lookouts: dict[str, Lookout] = {}
+        self._lookouts: dict[str, tuple[Lookout, Seat]] = {}
         freshness.listen(self._catalog_changed)
 
     async def run(self, *, stop: asyncio.Event) -> None:
@@ -82,7 +82,10 @@ class Relay:
         self._backlog.room = room_for(await self._slots())
         parts = [self._hand_over(), self._count_slots(), self._look_after_overdue()]
         parts += [self._watch(cluster) for cluster in self._clusters.names]
-        await run_until(stop, parts)
+        try:
+            await run_until(stop, parts)
+        finally:
+            await self._leave()
 
     async def _watch(self, cluster: str) -> None:
         """Watch a cluster whenever its seat is free."""
@@ -95,6 +98,7 @@ class Relay:
                 log.warning("relay.seat_lost", cluster=cluster)
             except Exception as error:  # noqa: BLE001 - one cluster's trouble is not another's
                 log.warning("relay.failed", cluster=cluster, error=type(error).__name__)
+            self._lookouts.pop(cluster, None)
             await asyncio.sleep(self._waits.again.total_seconds())
 
     async def _watch_from(self, seat: Seat, cluster: str) -> None:
@@ -110,17 +114,16 @@ class Relay:
             clock=self._clock,
             waits=self._waits,
         )
-        self._lookouts[cluster] = lookout
-        try:
-            await lookout.run()
-        except asyncio.CancelledError:
+        self._lookouts[cluster] = lookout, seat
+        await lookout.run()
+
+    async def _leave(self) -> None:
+        """Write down how far it is, and let others have the seats at once."""
+        for lookout, seat in self._lookouts.values():
             with contextlib.suppress(PyMongoError, SeatLost, TimeoutError):
                 async with asyncio.timeout(_LEAVING_SECONDS):
                     await lookout.write_down()
                     await seat.leave(self._clock.now())
-            raise
-        finally:
-            del self._lookouts[cluster]
 
     async def _hand_over(self) -> None:
         while True:
@@ -128,9 +131,10 @@ class Relay:
             self._wake.clear()
             unheard = self._waits.unheard.total_seconds()
             while (place := self._backlog.take(self._clock.now().timestamp() + unheard)) is not None:
+                if not await self._is_open(place):
+                    continue
                 try:
-                    if await self._is_open(place):
-                        await self._broker.send(self._messages.write(place))
+                    await self._broker.send(self._messages.write(place))
                 except Exception as error:  # noqa: BLE001 - nothing is lost: it is next again
                     log.warning("relay.not_handed_over", error=type(error).__name__)
                     self._backlog.put_back(place)
@@ -138,16 +142,24 @@ class Relay:
 
     async def _is_open(self, place: Place) -> bool:
         """Tell whether a job's tenant is open; what waits of a closed one waits in its database."""
-        if place.tenant_id is None:
+        owner, tenant_id = (place.cluster, place.tenant_id), place.tenant_id
+        if tenant_id is None:
             return True
-        owner = (place.cluster, place.tenant_id)
-        tenant = await self._tenancy.catalog.find(self._tenancy.naming.parse(place.tenant_id))
-        if tenant is None or tenant.status is not TenantStatus.active:
-            self._backlog.ended(owner, place.job_id)
-            self._backlog.forget(owner)
-            return False
-        self._backlog.share(owner, *self._share_of(tenant))
-        return True
+        lookout, _ = self._lookouts.get(place.cluster, (None, None))
+        try:
+            tenant = await self._tenancy.catalog.find(self._tenancy.naming.parse(tenant_id))
+            if tenant is not None and tenant.status is TenantStatus.active:
+                self._backlog.share(owner, *self._share_of(tenant))
+                return True
+            if lookout is not None:
+                lookout.look_at(tenant_id)  # and find out that it is closed
+        except Exception as error:  # noqa: BLE001 - one tenant's row is not another's trouble
+            log.warning("relay.tenant_unknown", tenant=tenant_id, error=type(error).__name__)
+            if lookout is not None:
+                lookout.look_later(tenant_id)
+        self._backlog.ended(owner, place.job_id)
+        self._backlog.forget(owner)
+        return False
 
     async def _count_slots(self) -> None:
         while True:
@@ -163,11 +175,11 @@ class Relay:
             for cluster, tenant_id in self._backlog.overdue(self._clock.now().timestamp(), again):
                 self._wake.set()
                 if cluster in self._lookouts:
-                    self._lookouts[cluster].look_at(tenant_id)
+                    self._lookouts[cluster][0].look_at(tenant_id)
 
     def _catalog_changed(self, source: Source | None) -> None:
         """Look at a tenant that may have been opened again."""
-        for lookout in self._lookouts.values():
+        for lookout, _ in self._lookouts.values():
             if source is None:
                 lookout.look_everywhere()
             elif source.collection == TENANTS.name:

@@ -72,9 +72,10 @@ class Run:
         await self.checkpoint(self.done, total)
 
         async def whole() -> Result:
-            result = await work()
-            await self._note(done, self.total)
-            return result
+            await self._note(
+                done, self.total
+            )  # first: what renews the lease then waits, and overtakes nothing
+            return await work()
 
         result = await self._context.change(whole)
         self.done = done

@@ -19,8 +19,8 @@ from jazzaam.jobs.crons import Crons
 from jazzaam.jobs.letters import Pointless, Reason
 from jazzaam.jobs.models import Claim, JobState, Place
 from jazzaam.jobs.outbox import Database, LeaseLost
-from jazzaam.jobs.registry import KEEP_ENDED, Job, Registry
-from jazzaam.jobs.retry import RetryPolicy, pause_after
+from jazzaam.jobs.registry import KEEP_ENDED, Job, NewerVersion, Registry
+from jazzaam.jobs.retry import pause_after
 from jazzaam.jobs.run import JobCancelled, Run
 from jazzaam.logging import get_logger
 from jazzaam.tasks import end_tasks
@@ -34,10 +34,16 @@ _PUT_BACK_SECONDS = 2.0
 
 
 _HOPELESS = ("BadArguments", "WrongPlace")
+_RELEASE_LASTS = timedelta(days=3)
+_RELEASE_PAUSE = timedelta(seconds=60)
 
 
 class WrongPlace(Exception):
     """A company's job in the control plane's database, or the other way round: somebody wrote it there."""
+
+
+class TenantClosed(Exception):
+    """The tenant was closed while its job ran: the job waits with it."""
 
 
 class JobContext(Protocol):
@@ -108,7 +114,9 @@ class Runner:
         try:
             ended = await _OneRun(self, context, place, claimed).end()
         except LeaseLost:
-            log.warning("job.lease_lost", job=claimed.name)
+            log.warning("job.lease_lost", attempt=claimed.attempt)
+        except TenantClosed:
+            await self._put_back(context.db, claimed)
         except asyncio.CancelledError:
             await self._put_back(context.db, claimed)
             raise
@@ -126,8 +134,8 @@ class Runner:
             raise Pointless(Reason.replayed)
 
     async def _put_back(self, db: Database, claimed: Claim) -> None:
-        """Let another worker have the job at once: this one must stop."""
-        log.info("job.put_back", job=claimed.name)
+        """Let another worker have the job: this one must stop. It costs the job no try."""
+        log.info("job.put_back", attempt=claimed.attempt)
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_PUT_BACK_SECONDS):
                 await outbox.give_back(db, claimed, self.clock.now())
@@ -146,25 +154,26 @@ class _OneRun:
         self._crons = Crons(runner.registry)
 
     async def end(self) -> bool:
-        """Run it; tells whether it has reached its end. Raises `LeaseLost`."""
+        """Run it; tells whether it has reached its end. Raises `LeaseLost`, `TenantClosed`."""
         claimed, known = self._claimed, self._known
         if claimed.cancel_asked:
             await self._settle(JobState.cancelled)
             return True
-        policy = known.retry if known else RetryPolicy()
-        if claimed.tries > policy.attempts:  # its workers ended before they could say so
+        if known is None:
+            return await self._not_ours("UnknownJob")
+        if claimed.tries > known.retry.attempts:  # its workers ended before they could say so
             await self._settle(JobState.dead, lastError="TooManyAttempts")
             return True
-        if known is None:  # maybe of another release, whose workers will have it
-            return await self._failed(policy, "UnknownJob")
         try:
             await self._run(known)
-        except LeaseLost:
+        except (LeaseLost, TenantClosed):
             raise
         except JobCancelled:
             await self._settle(JobState.cancelled)
+        except NewerVersion:
+            return await self._not_ours("NewerVersion")
         except Exception as error:  # noqa: BLE001 - a job's failure is its row's
-            return await self._failed(policy, type(error).__name__)
+            return await self._failed(known, type(error).__name__)
         else:
             log.info("job.done", job=known.name, attempt=claimed.attempt)
         return True
@@ -178,7 +187,7 @@ class _OneRun:
             claimed.id,
             claimed.attempt,
             self._context,
-            partial(outbox.note, self._db, claimed),
+            self._note,
             done=claimed.done,
             total=claimed.total,
             computing=self._runner.computing if known.process_pool else None,
@@ -192,18 +201,32 @@ class _OneRun:
 
             await self._context.change(work)
             return
-        async with self._kept(run):
+        async with self._kept(run), asyncio.timeout(known.longest.total_seconds()):
             result = await known.run(self._context, message, **told)
         await self._settle(JobState.done, result=result, done=run.done, total=run.total)
 
-    async def _failed(self, policy: RetryPolicy, error: str) -> bool:
+    async def _note(self, done: int, total: int | None) -> None:
+        until = self._runner.clock.now() + self._runner.lease.lasts
+        await outbox.note(self._db, self._claimed, until, done, total)
+
+    async def _failed(self, known: Job, error: str) -> bool:
         claimed, now = self._claimed, self._runner.clock.now()
-        pause = pause_after(policy, claimed.tries, random.random)
-        log.warning("job.failed", job=claimed.name, attempt=claimed.attempt, error=error)
+        pause = pause_after(known.retry, claimed.tries, random.random)
+        log.warning("job.failed", job=known.name, attempt=claimed.attempt, error=error)
         if pause is None or error in _HOPELESS:
             await self._settle(JobState.dead, lastError=error)
             return True
         await outbox.try_again(self._db, claimed, error, now + pause)
+        return False
+
+    async def _not_ours(self, error: str) -> bool:
+        """Leave a job to a worker of the release that wrote it; give it up when none came for days."""
+        claimed, now = self._claimed, self._runner.clock.now()
+        log.warning("job.of_another_release", attempt=claimed.attempt, error=error)
+        if now - claimed.created_at > _RELEASE_LASTS:
+            await self._settle(JobState.dead, lastError=error)
+            return True
+        await outbox.give_back(self._db, claimed, now + _RELEASE_PAUSE, error)
         return False
 
     async def _settle(self, state: JobState, **said: object) -> None:
@@ -215,56 +238,61 @@ class _OneRun:
             await self._settle_here(state, now, **said)
 
     async def _settle_here(self, state: JobState, now: datetime, **said: object) -> None:
-        claimed, db = self._claimed, self._db
-        keep = self._known.keep if self._known else KEEP_ENDED
+        claimed, db, known = self._claimed, self._db, self._known
+        keep = known.keep if known else KEEP_ENDED
         told = {name: value for name, value in said.items() if value is not None}
         cron = await outbox.settle(db, claimed, state, now, keep=keep, **told)
-        following = cron and self._crons.following(db, claimed.name, cron, now)
+        if cron is None or known is None or not isinstance(self._context, known.context):
+            return
+        following = self._crons.following(db, claimed.name, cron, now)
         if following:
             await outbox.enqueue_once(db, following)
 
     @asynccontextmanager
     async def _kept(self, run: Run) -> AsyncGenerator[None]:
-        """Renew the lease while the block runs, and end the block when it is lost."""
+        """Renew the lease while the block runs, and end the block when it is lost, or the tenant closed."""
         job = asyncio.current_task()
         keeping = asyncio.create_task(self._keep(run))
-        lost = False
+        reason: Exception | None = None
 
         def stop_working(task: asyncio.Task[None]) -> None:
-            nonlocal lost
+            nonlocal reason
             if not task.cancelled() and job is not None:
-                lost = True
+                reason = TenantClosed() if isinstance(task.exception(), TenantClosed) else LeaseLost()
                 job.cancel()
 
         keeping.add_done_callback(stop_working)
         try:
             yield
         except asyncio.CancelledError:
-            if lost and job is not None:
+            if reason is not None and job is not None:
                 job.uncancel()
-                raise LeaseLost from None
+                raise reason from None
             raise
         finally:
             keeping.remove_done_callback(stop_working)
             await end_tasks([keeping])
 
     async def _keep(self, run: Run) -> None:
-        """Renew the lease and write progress; returns when it is lost, or the tenant is closed."""
+        """Renew the lease and write progress. Raises `LeaseLost`, `TenantClosed`."""
         lease, clock = self._runner.lease, self._runner.clock
         renewed_at, written = clock.now(), (run.done, run.total)
         while True:
             await asyncio.sleep(lease.beat.total_seconds())
             now, progress = clock.now(), (run.done, run.total)
             if now >= renewed_at + lease.lasts:
-                return
+                raise LeaseLost
             if progress == written and now < renewed_at + lease.lasts / 3:
                 continue
             try:
-                run.cancel_asked = await self._renew(now + lease.lasts, *progress)
-            except (LeaseLost, TenantSuspended, TenantNotFound):
-                return
+                async with asyncio.timeout(lease.lasts.total_seconds() / 3):
+                    run.cancel_asked = await self._renew(now + lease.lasts, *progress)
+            except LeaseLost:
+                raise
+            except (TenantSuspended, TenantNotFound):
+                raise TenantClosed from None
             except Exception as error:  # noqa: BLE001 - there is time to try again
-                log.warning("job.not_renewed", job=self._claimed.name, error=type(error).__name__)
+                log.warning("job.not_renewed", error=type(error).__name__)
             else:
                 renewed_at, written = now, progress
 

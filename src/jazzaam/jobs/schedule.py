@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TypeGuard
+from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
@@ -53,7 +54,11 @@ def next_fire(cron: Cron, after: datetime, zone: str = "UTC") -> datetime:
 
     An unknown zone counts as UTC: a company whose setting is wrong must not miss its jobs.
     """
-    return next(at for at in _fires(cron.expression, after, known_zone(zone)) if at > after)
+    return next(
+        at
+        for at in _fires(cron.expression, after, ZoneInfo(zone if is_zone(zone) else "UTC"))
+        if at > after
+    )
 
 
 def delay_of(cron: Cron, job: str, tenant_id: str | None) -> timedelta:
@@ -65,13 +70,14 @@ def delay_of(cron: Cron, job: str, tenant_id: str | None) -> timedelta:
     return timedelta(seconds=int.from_bytes(drawn) % whole)
 
 
-@lru_cache(maxsize=1024)
-def known_zone(name: str) -> ZoneInfo:
-    """Find a zone by its IANA name; UTC for one that there is not."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return ZoneInfo("UTC")
+def is_zone(name: object) -> TypeGuard[str]:
+    """Tell whether something is the name of an IANA zone."""
+    return isinstance(name, str) and name in _zones()
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def _fires(expression: str, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:

@@ -1,6 +1,7 @@
 """From the broker to the rows: takes messages as it has hands free, and runs the jobs they point to."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
@@ -9,6 +10,7 @@ from jazzaam.clock import Clock
 from jazzaam.jobs.broker import Broker
 from jazzaam.jobs.letters import DeadLetters, Pointless, Reason
 from jazzaam.jobs.messages import Forged, Messages
+from jazzaam.jobs.models import Place
 from jazzaam.jobs.runner import Runner
 from jazzaam.logging import get_logger
 from jazzaam.tasks import end_tasks, run_until
@@ -17,6 +19,7 @@ log = get_logger(__name__)
 
 _AGAIN_SECONDS = 1.0
 _PUT_BACK_SECONDS = 2.0
+_CROWDED_SECONDS = 0.05
 
 
 class Worker:
@@ -44,6 +47,7 @@ class Worker:
         self._slots = slots
         self._drain = drain
         self._running: set[asyncio.Task[None]] = set()
+        self._at_work: Counter[str | None] = Counter()
 
     async def run(self, *, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then end or put back what runs."""
@@ -86,13 +90,33 @@ class Worker:
     async def _run(self, message: bytes) -> None:
         try:
             try:
-                await self._runner.run(self._messages.read(message))
+                await self._run_at(self._messages.read(message))
             except Forged:
                 await self._leave(message, Reason.forged)
             except Pointless as pointless:
                 await self._leave(message, pointless.reason)
-        except Exception as error:  # noqa: BLE001 - the row is as it was, and a relay will hear nothing of it
+        except Exception as error:  # noqa: BLE001 - the row is as it was: a relay finds it again
             log.warning("job.not_run", error=type(error).__name__)
+
+    async def _run_at(self, place: Place) -> None:
+        """Run a job, unless its tenant has nearly all hands here.
+
+        The relay sees to that by what it hears of rows, which a tenant may have written itself. Here it is
+        counted; the job waits until the relay hands it over once more.
+        """
+        whose, most = place.tenant_id, max(1, self._slots - max(1, self._slots // 8))
+        if self._at_work[whose] >= most:
+            await asyncio.sleep(_CROWDED_SECONDS)  # a relay hears of an end before it is over here
+        if self._at_work[whose] >= most:
+            log.warning("job.crowded_out", tenant=whose)
+            return
+        self._at_work[whose] += 1
+        try:
+            await self._runner.run(place)
+        finally:
+            self._at_work[whose] -= 1
+            if not self._at_work[whose]:
+                del self._at_work[whose]
 
     async def _leave(self, message: bytes, reason: Reason) -> None:
         log.warning("job.dead_letter", reason=reason)

@@ -28,6 +28,7 @@ STALE_AFTER: Final = timedelta(minutes=10)
 COUNTED_EVERY: Final = timedelta(days=1)
 """How often what a tenant uses is counted anew."""
 
+_NOT_REPAIRED: Final = "could not be repaired"
 _BROUGHT: Final = "brought to the present shape"
 
 
@@ -73,16 +74,16 @@ class Care:
         """Close for good whose grace period is over; what follows is `repair`'s."""
         await self._erasure.close_due(at)
 
-    async def repair_all(self, at: datetime) -> int:
-        """Repair, and tell the log; gives how much there was to do."""
-        mended_count = 0
-        async for mended in self.repair(at):
-            log.warning("care.mended", about=mended.about, what=mended.what)
-            mended_count += 1
-        return mended_count
-
     async def repair(self, at: datetime, *, stale_after: timedelta = STALE_AFTER) -> AsyncGenerator[Mended]:
         """Finish or undo what crashes left; yields what was done. One failure stops no other."""
+        for part in (self.repair_tenants, self.repair_keys):
+            async for mended in part(at, stale_after=stale_after):
+                yield mended
+
+    async def repair_tenants(
+        self, at: datetime, *, stale_after: timedelta = STALE_AFTER
+    ) -> AsyncGenerator[Mended]:
+        """Finish or undo sign-ups, imports, erasures and changes of MongoDB users that crashes cut off."""
         before = at - stale_after
         for status, mend in self._mends(at, before).items():
             for tenant in await self._catalog.tenants(status, matching=_begun_before(status, before)):
@@ -93,9 +94,22 @@ class Care:
             said = await self._try(tenant, lambda tenant=tenant: self._mend_users(tenant, at, before))
             if said is not None:
                 yield said
-        for key, names in await self._catalog.reserved_keys(before):
+
+    async def repair_keys(
+        self, at: datetime, *, stale_after: timedelta = STALE_AFTER
+    ) -> AsyncGenerator[Mended]:
+        """Activate or release public keys that crashes left reserved.
+
+        A tenant whose keys cannot be looked at has the others of its keys left for the next time: each may
+        cost a wait.
+        """
+        failed: set[TenantId] = set()
+        for key, names in await self._catalog.reserved_keys(at - stale_after):
+            if names.tenant_id in failed:
+                continue
             said = await self._try(names.tenant_id, lambda key=key, names=names: self._mend_key(key, names))
             if said is not None:
+                failed |= {names.tenant_id} if said.what.startswith(_NOT_REPAIRED) else set()
                 yield said
 
     async def keep_ready(self, count: int, at: datetime) -> int:
@@ -198,7 +212,7 @@ class Care:
         """
         tenant, spec = await self._catalog.find(names.tenant_id), self._holders.get(names.kind)
         if tenant is None:
-            await self._catalog.release_key(key)
+            await self._catalog.release_key(key, names)
             return "a public key of nothing was released"
         opened = tenant.status in (TenantStatus.active, TenantStatus.suspended)
         if not opened or spec is None or spec.public_key is None:
@@ -206,9 +220,9 @@ class Care:
         with self._clusters.asking(tenant.cluster), await self._tenancy.administer(tenant) as db:
             written = await db[spec].find_one({spec.public_key.field: key}, {"_id": 1})
         if written is None:
-            await self._catalog.release_key(key)
+            await self._catalog.release_key(key, names)
             return "a public key whose document was never written was released"
-        await self._catalog.activate_key(key)
+        await self._catalog.activate_key(key, names)
         return "a public key was activated"
 
     async def strays(self, *, drop_returned: bool = False) -> AsyncGenerator[Mended]:
@@ -253,7 +267,7 @@ class Care:
             if cluster and isinstance(error, ServerSelectionTimeoutError):
                 self._clusters.fell_silent(cluster)
             log.warning("care.failed", tenant=tenant_id, error=type(error).__name__)
-            return Mended(tenant_id, f"could not be repaired: {type(error).__name__}")
+            return Mended(tenant_id, f"{_NOT_REPAIRED}: {type(error).__name__}")
         return Mended(tenant_id, said) if said else None
 
 

@@ -181,10 +181,22 @@ class Catalog:
         """List active tenants whose schedules were not planned by the declaration of this fingerprint."""
         return await self.tenants(TenantStatus.active, matching={"crons": {"$ne": crons}})
 
-    async def planned(self, tenant: Tenant, crons: str | None) -> None:
-        """Note by which declaration a tenant's schedules were planned; None has them planned anew."""
+    async def plan_anew(self, tenant_id: TenantId) -> None:
+        """Have a tenant's schedules planned anew: its clocks have changed."""
         await self._system[TENANTS].update_one(
-            {"_id": tenant.id, "life": tenant.life}, {"$set": {"crons": crons}}
+            {"_id": tenant_id}, {"$unset": {"crons": ""}, "$inc": {"cronsAsked": 1}}
+        )
+
+    async def plans_asked(self, tenant_id: TenantId) -> int:
+        """Count how often a tenant's schedules were to be planned anew: before its clocks are read."""
+        journal = await self.journal(tenant_id, {"cronsAsked": 1})
+        return (journal or {}).get("cronsAsked", 0)
+
+    async def planned(self, tenant: Tenant, crons: str, asked: int) -> None:
+        """Note by which declaration a tenant's schedules were planned, unless that was asked anew."""
+        same = {"$in": [asked, None]} if asked == 0 else asked
+        await self._system[TENANTS].update_one(
+            {"_id": tenant.id, "life": tenant.life, "cronsAsked": same}, {"$set": {"crons": crons}}
         )
 
     async def key(self, key: str) -> PublicKey | None:
@@ -209,9 +221,9 @@ class Catalog:
         row = await self._system[PUBLIC_KEYS].find_one({"_id": key}, _KEY_FIELDS)
         return row is not None and _public_key(row) == names
 
-    async def activate_key(self, key: str) -> None:
-        """Let a reserved key open what it names; safe to repeat."""
-        await self._system[PUBLIC_KEYS].update_one({"_id": key}, {"$set": {"state": KeyState.active}})
+    async def activate_key(self, key: str, names: PublicKey) -> None:
+        """Let a reserved key open what it names, and nothing but that; safe to repeat."""
+        await self._system[PUBLIC_KEYS].update_one(_key(key, names), {"$set": {"state": KeyState.active}})
 
     async def activate_keys(self, tenant_id: TenantId) -> None:
         """Let a tenant's reserved keys open what they name; safe to repeat."""
@@ -223,10 +235,10 @@ class Catalog:
         """Take the keys away that were reserved for a tenant since a time; safe to repeat."""
         await self._system[PUBLIC_KEYS].delete_many({"tenantId": tenant_id, "createdAt": {"$gte": since}})
 
-    async def release_key(self, key: str) -> None:
-        """Take a key away; safe to repeat."""
-        await self._system[PUBLIC_KEYS].delete_many({"_id": key})
-        self._keys.forget(Source(PUBLIC_KEYS.name, key))
+    async def release_key(self, key: str, names: PublicKey) -> None:
+        """Take away a key that names this very thing; safe to repeat."""
+        await self._system[PUBLIC_KEYS].delete_many(_key(key, names))
+        self._keys.forget(Source(PUBLIC_KEYS.name, str(key)))
 
     async def reserved_keys(self, before: datetime) -> list[tuple[str, PublicKey]]:
         """List keys that were reserved before a time and never activated."""
@@ -265,6 +277,16 @@ def tenant_of(row: Document) -> Tenant:
         limits=row.get("limits", {}),
         life=row.get("life"),
     )
+
+
+def _key(key: str, names: PublicKey) -> Document:
+    """Find a key by what it is *and* names: the text may come from a tenant's own document."""
+    return {
+        "_id": {"$eq": str(key)},
+        "tenantId": names.tenant_id,
+        "kind": names.kind,
+        "resourceId": names.resource_id,
+    }
 
 
 def _public_key(row: Document) -> PublicKey:

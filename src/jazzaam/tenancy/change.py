@@ -95,6 +95,13 @@ async def _commit(session: AsyncClientSession, ends_at: float) -> None:
             return
 
 
+def may_be_committed(error: Exception) -> bool:
+    """Tell whether a change that ended with an error may have happened all the same."""
+    if not isinstance(error, PyMongoError):
+        return False
+    return isinstance(error, ConnectionFailure) or error.has_error_label("UnknownTransactionCommitResult")
+
+
 def _pause(policy: ChangePolicy, attempt: int) -> float:
     """Seconds before the next attempt: exponential, full jitter."""
     first, longest = policy.first_pause.total_seconds(), policy.longest_pause.total_seconds()

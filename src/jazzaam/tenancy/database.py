@@ -64,6 +64,7 @@ class BoundCollection:
         sort: Sort | None = None,
         limit: int = 0,
         batch_size: int = 0,
+        max_time_ms: int = MAXIMUM_TIME_MS,
     ) -> AsyncCursor[Document]:
         """Find documents; `limit` 0 means all of them."""
         return self._collection.find(
@@ -72,7 +73,7 @@ class BoundCollection:
             sort=sort,
             limit=limit,
             batch_size=batch_size,
-            max_time_ms=MAXIMUM_TIME_MS,
+            max_time_ms=max_time_ms,
             session=self._handle.session,
             comment=self._comment,
         )
@@ -180,6 +181,7 @@ class BoundCollection:
             return_document=ReturnDocument.AFTER,
             session=self._handle.session,
             comment=self._comment,
+            maxTimeMS=MAXIMUM_TIME_MS,
         )
 
     async def replace_one(self, filter_: Filter, document: Filter, *, upsert: bool = False) -> None:

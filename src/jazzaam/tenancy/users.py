@@ -1,7 +1,7 @@
 """The MongoDB users of a cluster, and what each may do; none of them is root.
 
 - *app* serves requests and jobs of shared tenants, and the shared database.
-- *relay* notices jobs: it finds and updates documents of `jobs`, in any database, and nothing else.
+- *relay* notices jobs: it finds documents of `jobs`, in any database, and can do nothing else.
 - *watcher* hears the changes of a whole cluster, so it could read everything; `tenancy.watching`, the
   one module that uses it, asks for namespaces, ids and operations alone.
 - *operator* changes what exists: it drops databases and keeps users; the command line alone uses it.
@@ -68,7 +68,7 @@ APP: Final = ClusterUser(
     ),
 )
 RELAY: Final = ClusterUser(
-    "jazzaam_relay", ({"resource": {"db": "", "collection": "jobs"}, "actions": ("find", "update")},)
+    "jazzaam_relay", ({"resource": {"db": "", "collection": "jobs"}, "actions": ("find",)},)
 )
 WATCHER: Final = ClusterUser(
     "jazzaam_watcher", ({"resource": ANYWHERE, "actions": ("find", "changeStream")},)

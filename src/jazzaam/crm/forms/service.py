@@ -7,7 +7,7 @@ from bson import ObjectId
 
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.crm.forms.answers import Question, read_answers
-from jazzaam.crm.forms.errors import AnswersInvalid, FormExists, FormNotFound
+from jazzaam.crm.forms.errors import AnswersInvalid, FormNotFound
 from jazzaam.crm.forms.events import (
     FormCreated,
     LeadCaptured,
@@ -25,6 +25,7 @@ from jazzaam.crm.workspace import Workspace
 from jazzaam.identifiers import new_id, new_public_token
 from jazzaam.pagination import Position
 from jazzaam.tenancy.catalog import PublicKey
+from jazzaam.tenancy.change import may_be_committed
 from jazzaam.tenancy.database import Document
 from jazzaam.tenancy.limits import LimitReached
 from jazzaam.tenancy.models import TenantId
@@ -98,7 +99,7 @@ async def _create(
         "createdAt": now,
         "updatedAt": now,
     }
-    names = PublicKey(TenantId(workspace.db.tenant.id), FORM_KEY, str(form_id))
+    names = _names(workspace, form_id)
     catalog = workspace.services.catalog
     await catalog.reserve_key(token, names, now)
 
@@ -110,12 +111,13 @@ async def _create(
     try:
         async with workspace.reserving({"forms": 1}) as reservation:
             written = await workspace.change(work)
-    except (FormExists, LimitReached):
-        await catalog.release_key(token)
+    except Exception as error:
+        if not may_be_committed(error):
+            await catalog.release_key(token, names)
         raise
     if written != form_id:  # the request was sent before, and made that form
         reservation.give_back()
-        await catalog.release_key(token)
+        await catalog.release_key(token, names)
     stored = await get_form(workspace, written)
     await activate_key(workspace, stored)
     return stored
@@ -123,7 +125,12 @@ async def _create(
 
 async def activate_key(workspace: Workspace, form: Document) -> None:
     """Let a form's token open it; safe to repeat."""
-    await workspace.services.catalog.activate_key(form["accessToken"])
+    names = _names(workspace, form["_id"])
+    await workspace.services.catalog.activate_key(form["accessToken"], names)
+
+
+def _names(workspace: Workspace, form_id: ObjectId) -> PublicKey:
+    return PublicKey(TenantId(workspace.db.tenant.id), FORM_KEY, str(form_id))
 
 
 async def get_form(workspace: Workspace, form_id: ObjectId) -> Document:
