@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from taskiq import AsyncBroker
 from tests.jobs.conftest import Happened, note
 from tests.jobs.servers import Nats, RabbitMQ, Redis, need
 from tests.jobs.test_crashes import (
@@ -21,7 +22,7 @@ from tests.jobs.test_crashes import (
 
 from jazzaam.config import Settings
 from jazzaam.jobs import outbox
-from jazzaam.jobs.broker import broker_at
+from jazzaam.jobs.broker import Broker, broker_at
 from jazzaam.jobs.models import JobState
 
 SERVERS = [Redis, RabbitMQ, Nats]
@@ -169,3 +170,31 @@ async def patiently(send):
                 return await send()
             except Exception:  # noqa: BLE001 - each server's own
                 await asyncio.sleep(0.2)
+
+
+class TestConnection:
+    async def test_what_a_start_that_failed_had_opened_is_closed(self):
+        opened, closed = [], []
+
+        class Half(AsyncBroker):
+            async def startup(self):
+                opened.append(1)
+                raise ConnectionError
+
+            async def shutdown(self):
+                closed.append(1)
+
+            async def kick(self, message):
+                raise AssertionError
+
+            def listen(self):
+                raise AssertionError
+
+        broker = Broker(Half)
+        for _ in range(3):
+            with pytest.raises(ConnectionError):
+                await broker.send(b"x")
+        with pytest.raises(ConnectionError):
+            await broker.reach()
+
+        assert len(opened) == len(closed) == 4

@@ -442,3 +442,51 @@ def test_a_lease_is_longer_than_a_change_may_take():
 
 def test_a_place_names_its_cluster_tenant_job_and_attempt():
     assert Place._fields == ("cluster", "tenant_id", "job_id", "attempt")
+
+
+class TestLongParts:
+    async def test_a_part_that_outlasts_a_renewal_is_committed_at_once(self, acme, runner, enqueue):
+        """The renewal waits for it, and neither undoes it nor is lost."""
+        tries = []
+
+        @job("test.note", atomic=False)
+        async def slowly(workspace: Workspace, event: Happened, run: Run) -> None:
+            async def work() -> None:
+                tries.append(1)
+                await asyncio.sleep(1.2)
+                await workspace.db[NOTIFICATIONS].insert({"_id": ObjectId(), "kind": event.what})
+
+            await run.change(work, done=1)
+
+        short = Lease(timedelta(seconds=3), timedelta(milliseconds=50))
+        place = await enqueue(note, Happened(what="long part"))
+        await replace(runner, registry=Registry([slowly]), lease=short).run(place)
+
+        row = await row_of(acme, place)
+        assert (row["state"], row["done"], len(tries)) == ("done", 1, 1)
+
+    async def test_a_job_that_takes_longer_than_it_may_has_failed(self, acme, runner, enqueue):
+        @job("test.note", atomic=False, longest=timedelta(milliseconds=50))
+        async def endless(_workspace: Workspace, _event: Happened) -> None:
+            await asyncio.sleep(60)
+
+        place = await enqueue(note, Happened(what="x"))
+        await replace(runner, registry=Registry([endless])).run(place)
+
+        row = await row_of(acme, place)
+        assert (row["state"], row["lastError"]) == ("queued", "TimeoutError")
+
+
+@pytest.mark.parametrize(
+    "cron", ["x", {}, {"fireAt": 1}, {"fireAt": datetime(2026, 1, 1, tzinfo=UTC), "zone": "x" * 10**6}]
+)
+async def test_a_row_that_says_it_comes_again_and_does_not_comes_once(acme, runner, enqueue, cron):
+    """A dedicated company's own MongoDB user may write such a row."""
+    place = await enqueue(note, Happened(what="once"))
+    await acme.db[JOBS].update_one({"_id": place.job_id}, {"$set": {"cron": cron}})
+
+    await runner.run(place)
+
+    assert (await row_of(acme, place))["state"] == "done"
+    assert await acme.db[JOBS].count({}) == 1
+    assert await outbox.scheduled(acme.db) == []

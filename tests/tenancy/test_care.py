@@ -263,3 +263,26 @@ async def test_who_is_given_more_time_at_the_last_moment_is_not_closed(first, no
     await first.erasure.close_due(now)
 
     assert (await first.tenancy.catalog.tenant(tenant.id)).status is TenantStatus.suspended
+
+
+async def test_a_tenant_whose_keys_cannot_be_looked_at_costs_one_wait(first, now, monkeypatch):
+    """Its own user may have made them expensive; the keys of others are mended in the same round."""
+    bad = await first.provisioner.create(str(ObjectId()), at=now)
+    good = await first.provisioner.create(str(ObjectId()), at=now)
+    long_ago = now - timedelta(hours=1)
+    for number in range(5):
+        await first.tenancy.catalog.reserve_key(f"a{number}", PublicKey(bad.id, "note", "1"), long_ago)
+    await first.tenancy.catalog.reserve_key("b", PublicKey(good.id, "note", "1"), long_ago)
+    asked = []
+
+    async def mend(key, names):
+        asked.append(names.tenant_id)
+        if names.tenant_id == bad.id:
+            raise TimeoutError
+        return "mended"
+
+    monkeypatch.setattr(first.care, "_mend_key", mend)
+    said = [mended async for mended in first.care.repair_keys(now)]
+
+    assert asked == [bad.id, good.id]
+    assert [mended.about for mended in said] == [bad.id, good.id]
