@@ -84,7 +84,8 @@ def fresh(mongod):
 def test_doctor_examines_each_user(tmp_path, mongod):
     lines = lines_of(
         tmp_path, "doctor", status=1, **fresh(mongod),
-        MONGODB_RELAY_URI=mongod.uri("jazzaam_watcher"), MONGODB_WATCHER_URI=mongod.uri("jazzaam_relay"),
+        MONGODB_RELAY_URI=mongod.uri("jazzaam_relay").replace("jazzaam_relay:", "nobody:"),
+        MONGODB_WATCHER_URI=mongod.uri("jazzaam_relay"),
     )  # fmt: skip
 
     lacking = [line for line in lines if line.startswith("LACKS")]

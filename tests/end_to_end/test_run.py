@@ -45,7 +45,7 @@ class Running:
 
 @pytest.fixture
 def place(tmp_path):
-    return {"DATA_DIR": str(tmp_path / "jz"), "PORT": str(free_port()), "SWEEP_SECONDS": "0.3"}
+    return {"DATA_DIR": str(tmp_path / "jz"), "PORT": str(free_port())}
 
 
 @pytest.fixture
