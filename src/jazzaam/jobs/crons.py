@@ -27,9 +27,12 @@ class Crons:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        declared = sorted((name, repr(cron)) for name, cron in registry.crons(*_TENANTS).items())
-        self.fingerprint: str = hashlib.sha256(repr(declared).encode()).hexdigest()[:16]
-        """Changes when a schedule of tenants does."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Give 16 hex digits that change when a schedule of tenants does."""
+        declared = sorted((name, repr(cron)) for name, cron in self._registry.crons(*_TENANTS).items())
+        return hashlib.sha256(repr(declared).encode()).hexdigest()[:16]
 
     def following(self, db: Database, name: str, cron: Mapping[str, Any], at: datetime) -> Document | None:
         """Make the row after a fire that ended at `at`.
