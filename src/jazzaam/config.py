@@ -205,7 +205,7 @@ class Settings(BaseSettings):
         ge=1,
         le=65534,
         description="Where the web process answers `GET /metrics` (Prometheus); the worker does one port "
-        "above. Default: nowhere.",
+        "above, the relay two. Default: nowhere.",
     )
     metrics_host: str = Field("127.0.0.1", description="The address `/metrics` listens on.")
     log_json: bool = Field(

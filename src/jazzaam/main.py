@@ -1,6 +1,7 @@
 """Composition root of the web process."""
 
 import gc
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -13,6 +14,7 @@ from jazzaam.control.accounts.tokens import AccessTokens
 from jazzaam.control.rate_limits import SharedRateLimits
 from jazzaam.features import FEATURES
 from jazzaam.logging import configure_logging, get_logger
+from jazzaam.tasks import end_process_within
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.web.app import create_http_app
 from jazzaam.web.listening import listen_at
@@ -21,6 +23,7 @@ from jazzaam.web.protocol import BoundedProtocol
 
 log = get_logger(__name__)
 
+_STOP_SECONDS = 9.5
 GRACEFUL_SECONDS = 4
 """How long open requests may go on after SIGTERM."""
 
@@ -82,7 +85,15 @@ async def serve(settings: Settings) -> None:
     log.info("serve.started", host=settings.host, port=settings.port)
     statistics = application.deployment.tenancy.pool.statistics
     async with metrics_at(settings.metrics_host, settings.metrics_port, statistics):
-        await uvicorn.Server(config).serve(sockets=[listening])
+        await _Server(config).serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """A server whose process ends in time, also when what it waits for does not answer."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        end_process_within(_STOP_SECONDS)
+        await super().shutdown(sockets)
 
 
 def settle_memory() -> None:

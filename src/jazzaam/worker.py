@@ -22,6 +22,7 @@ from jazzaam.jobs.relay import Relay, Share
 from jazzaam.jobs.runner import JobContext, Lease, Runner
 from jazzaam.jobs.worker import Worker
 from jazzaam.logging import configure_logging, get_logger
+from jazzaam.tasks import end_process_within
 from jazzaam.tenancy.change import change
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.limits import allowed_to
@@ -31,6 +32,7 @@ from jazzaam.web.metrics import metrics_at
 
 log = get_logger(__name__)
 
+_STOP_SECONDS = 9.5
 _LEAST_SHARE = 4
 """How many jobs at once the smallest plan allows; who may have twice as many has twice as many turns."""
 
@@ -167,8 +169,13 @@ async def _run(
     await plan_control(application)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        stop.set()
+        end_process_within(_STOP_SECONDS)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     log.info("process.started", process=name)
     if slots and settings.mongodb_uri is not None and settings.mongodb_operator_uri is None:
         log.warning("worker.without_operator", detail="JAZZAAM_MONGODB_OPERATOR_URI: MONGODB_URI is used.")

@@ -1,9 +1,12 @@
 """`jazzaam jobs`, as an operator types it."""
 
+import asyncio
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from bson import ObjectId
+from tests.conftest import at_work
 
 from jazzaam.crm.forms.events import FormCreated
 from jazzaam.crm.forms.jobs import activate_key
@@ -43,6 +46,7 @@ async def test_jobs_are_listed_of_all_companies_or_of_one(command, acme, globex,
 
 async def test_a_job_is_shown_without_its_arguments(command, acme, globex, dead):
     status, out, _ = await command("jobs", "show", acme.id, dead)
+    assert "dueAt" not in out  # it has ended
 
     assert status == 0
     assert "forms.activate_key" in out
@@ -64,7 +68,7 @@ async def test_a_waiting_job_is_cancelled_and_a_running_one_is_asked(command, ac
     await command("jobs", "retry", acme.id, dead)
     assert "is cancelled" in (await command("jobs", "cancel", acme.id, dead))[1]
     status, _, err = await command("jobs", "cancel", acme.id, dead)
-    assert (status, "cannot be cancelled: it has ended" in err) == (2, True)
+    assert (status, "is cancelled and cannot be cancelled" in err) == (2, True)
 
     await command("jobs", "retry", acme.id, dead)
     await outbox.claim(acme.db, ObjectId(dead), 5, datetime.now(UTC), timedelta(seconds=30))
@@ -92,9 +96,30 @@ async def test_schedules_are_listed_with_their_next_fire(command, acme, applicat
     assert "each company" in lines["trash.empty"]
     assert "over 4:00:00" in lines["trash.empty"]
 
+    assert "trash.empty" not in (await command("jobs", "crons", "system"))[1]
     of_acme = (await command("jobs", "crons", acme.id))[1]
     assert "tenants.repair" not in of_acme
     assert "not planned yet" in of_acme
+
+
+async def test_what_the_list_leaves_out_is_said(command, acme, dead):
+    at = datetime.now(UTC)
+    rows = [outbox.row_of(activate_key, FormCreated(ObjectId()), at, at) for _ in range(3)]
+    await outbox.enqueue(acme.db, rows)
+
+    shown = (await command("jobs", "list", "--company", acme.id, "--limit", "3"))[1]
+    assert "… and more: --limit" in shown
+    assert len(shown.splitlines()) == 4
+    whole = (await command("jobs", "list", "--company", acme.id, "--limit", "4"))[1]
+    assert "more" not in whole
+
+
+async def test_workers_and_relays_are_listed(command, application):
+    async with at_work(application), asyncio.timeout(20):
+        while "cluster main:" not in (shown := (await command("jobs", "workers"))[1]):
+            await asyncio.sleep(0.1)
+
+    assert f"{os.getpid()} relays" in shown
 
 
 async def test_dead_letters_are_listed(command, application):

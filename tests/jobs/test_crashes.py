@@ -195,6 +195,22 @@ async def test_every_job_ends_and_has_its_effect_once(tmp_path, jobs, kills):
         them.end()
 
 
+async def test_a_worker_ends_within_ten_seconds_also_when_mongodb_is_away(tmp_path):
+    async with victims(tmp_path) as them:
+        them.start("worker-1")
+        log = tmp_path / "worker-1.log"
+        async with asyncio.timeout(30):
+            while b"relay.hears" not in log.read_bytes():
+                await asyncio.sleep(0.05)
+        them._child.send_signal(signal.SIGKILL)
+        them._child.wait(10)
+        await asyncio.sleep(1)
+
+        them.processes["worker-1"].terminate()
+
+        assert await asyncio.to_thread(them.processes["worker-1"].wait, 10) in (0, 1)
+
+
 async def test_a_worker_that_is_told_to_stop_does_so_within_ten_seconds(tmp_path):
     """Its job would go on for minutes: it is put back, for another worker, at once."""
     async with victims(tmp_path, LEASE_SECONDS="60", DRAIN_SECONDS="1") as them, AsyncExitStack() as stack:

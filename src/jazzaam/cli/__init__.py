@@ -76,7 +76,7 @@ def demo() -> None:
 
 @cli.command()
 def doctor() -> None:
-    """Say what the MongoDB deployment lacks; exit status 1 when something does."""
+    """Say what MongoDB, its users, our keys or the broker lack; exit status 1 when something does."""
     from jazzaam.cli.doctor import examine
 
     findings = asyncio.run(examine(settings_of()))

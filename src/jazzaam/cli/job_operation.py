@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from datetime import datetime
+from typing import Final, cast
 
 from bson import ObjectId
 
@@ -11,11 +12,13 @@ from jazzaam.composition import Application
 from jazzaam.errors import Conflict, InvalidInput, NotFound
 from jazzaam.identifiers import is_object_id
 from jazzaam.jobs import outbox
+from jazzaam.jobs.clocks import seats
 from jazzaam.jobs.letters import DeadLetters
 from jazzaam.jobs.models import JobState
 from jazzaam.jobs.outbox import Database
 from jazzaam.jobs.schedule import Beat, next_fire
-from jazzaam.tenancy.database import Document, TenantDatabase
+from jazzaam.tenancy.database import Document
+from jazzaam.tenancy.report import all_reports, reports
 from jazzaam.tenancy.users import OPERATOR
 
 SYSTEM: Final = "system"
@@ -38,21 +41,21 @@ async def list_jobs(
     limit: int,
     say: Say,
 ) -> None:
-    """Say the jobs in some states, of one company or of all, those due first before others."""
+    """Say the jobs in some states, of one company or of all: those due first, of ended ones the latest."""
+
+    async def some(db: Database) -> list[Document]:
+        return await outbox.find(db, states, name, limit + 1)
+
     if where is not None:
         async with _database(application, where) as db:
-            _say_jobs(where, await outbox.find(db, states, name, limit), say)
+            _say_jobs(where, await some(db), limit, say)
         return
     deployment = application.deployment
-    _say_jobs(SYSTEM, await outbox.find(deployment.system(), states, name, limit), say)
-
-    async def visit(db: TenantDatabase) -> list[Document]:
-        return await outbox.find(db, states, name, limit)
-
-    async for outcome in deployment.tenancy.each(visit, user=OPERATOR):
+    _say_jobs(SYSTEM, await some(deployment.system()), limit, say)
+    async for outcome in deployment.tenancy.each(some, user=OPERATOR):
         if outcome.error is not None:
             say(f"{outcome.tenant_id}  could not be read: {type(outcome.error).__name__}")
-        _say_jobs(outcome.tenant_id, outcome.result or [], say)
+        _say_jobs(outcome.tenant_id, outcome.result or [], limit, say)
 
 
 async def show(application: Application, where: str, job: str, say: Say) -> None:
@@ -61,8 +64,30 @@ async def show(application: Application, where: str, job: str, say: Say) -> None
         row = await outbox.show(db, _job_id(job))
     if row is None:
         raise NoSuchJob
-    for field, value in row.items():
-        say(f"{field.lstrip('_'):<12} {_plain(value, 1_000)}")
+    if "endedAt" in row:
+        row.pop("dueAt", None)  # the end of its last lease
+    for field in ("_id", *outbox.SHOWN):
+        if field in row:
+            say(f"{field.lstrip('_'):<12} {_plain(row[field], 1_000)}")
+
+
+async def workers(application: Application, say: Say) -> None:
+    """Say which processes run jobs, how many at once, and which relays each cluster's."""
+    system, now = application.deployment.system(), application.control.clock.now()
+    for row in await reports(system, now):
+        process = row["process"]
+        if row.get("slots"):
+            say(f"{process['host']} {process['pid']}: {row['slots']} jobs at once")
+    for seat in await seats(system):
+        state = "relays" if seat["until"] > now else "relayed until it ended"
+        say(f"cluster {seat['_id']}: {_holder(await all_reports(system), seat['holder'])} {state}")
+
+
+def _holder(found: Sequence[Document], holder: ObjectId) -> str:
+    for row in found:
+        if row["_id"] == holder and "process" in row:
+            return f"{row['process']['host']} {row['process']['pid']}"
+    return "a process that is gone"
 
 
 async def retry(application: Application, where: str, job: str, say: Say) -> None:
@@ -78,9 +103,7 @@ async def cancel(application: Application, where: str, job: str, say: Say) -> No
     async with _database(application, where) as db:
         was = await outbox.cancel(db, _job_id(job), application.control.clock.now())
         if was is None:
-            raise await _why_not(
-                db, job, "cancelled: it has ended, or it comes by itself and has not begun"
-            )
+            raise await _why_not(db, job, "cancelled")
     if was is JobState.queued:
         say(f"{job} is cancelled.")
     else:
@@ -94,7 +117,7 @@ async def crons(application: Application, where: str | None, say: Say) -> None:
         planned = {row["name"]: row for row in await outbox.scheduled(db)}
     for job in application.control.registry.jobs:
         cron = job.cron
-        if cron is None or (where not in (None, SYSTEM) and cron.beat is Beat.control):
+        if cron is None or (where is not None and (where == SYSTEM) != (cron.beat is Beat.control)):
             continue
         row = planned.get(job.name)
         if row is not None:
@@ -137,22 +160,32 @@ def _job_id(text: str) -> ObjectId:
 
 async def _why_not(db: Database, job: str, what: str) -> NoSuchJob | JobNotThus:
     row = await outbox.show(db, _job_id(job))
-    return NoSuchJob() if row is None else JobNotThus(f"{job} is {row['state']} and cannot be {what}.")
+    if row is None:
+        return NoSuchJob()
+    state = "a schedule's next fire" if row["state"] == JobState.queued and "cron" in row else row["state"]
+    return JobNotThus(f"{job} is {_plain(state)} and cannot be {what}.")
 
 
-def _say_jobs(where: str, rows: Sequence[Document], say: Say) -> None:
-    for row in rows:
+def _say_jobs(where: str, rows: Sequence[Document], limit: int, say: Say) -> None:
+    for row in rows[:limit]:
         error = f"  {_plain(row['lastError'])}" if row.get("lastError") else ""
         progress = f"  {_plain(row.get('done', 0))} of {_plain(row['total'])}" if row.get("total") else ""
-        state, due = _plain(row.get("state")), _plain(row.get("dueAt"))[:19]
+        state, at = _plain(row.get("state")), _plain(row.get("endedAt") or row.get("dueAt"))[:19]
         say(
-            f"{where:<24}  {_plain(row['_id'])}  {state:<9}  {due}  "
+            f"{where:<24}  {_plain(row['_id'])}  {state:<9}  {at}  "
             f"{_plain(row.get('attempt')):>2}  {_plain(row.get('name'))}{progress}{error}"
         )
+    if len(rows) > limit:
+        say(f"{where:<24}  … and more: --limit")
 
 
 def _plain(value: object, longest: int = 80) -> str:
     """Put a stored value on one line: a dedicated company's own user may have written it."""
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, dict):
+        parts = cast("dict[str, object]", value).items()
+        return _plain(", ".join(f"{name} {_plain(part)}" for name, part in parts), longest)
     return "".join(letter if letter.isprintable() else "?" for letter in str(value)[:longest])
 
 

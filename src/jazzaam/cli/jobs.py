@@ -39,7 +39,7 @@ def list_(
     name: Annotated[str | None, typer.Option(help="Of this name alone.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Jobs of each company at most.")] = 20,
 ) -> None:
-    """List jobs: where, id, state, when due (UTC), how often begun, name, progress, last error."""
+    """List jobs: where, id, state, when due or ended (UTC), how often begun, name, progress, last error."""
     from jazzaam.cli import job_operation, operation
     from jazzaam.jobs.models import JobState
 
@@ -98,3 +98,11 @@ def letters(limit: Annotated[int, typer.Option(min=1, help="Letters at most.")] 
     from jazzaam.cli import job_operation, operation
 
     operation.operate(settings_of(), lambda application: job_operation.letters(application, limit, print))
+
+
+@app.command()
+def workers() -> None:
+    """List the processes that run jobs, how many at once, and who relays each cluster's."""
+    from jazzaam.cli import job_operation, operation
+
+    operation.operate(settings_of(), lambda application: job_operation.workers(application, print))

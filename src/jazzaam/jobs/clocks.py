@@ -149,3 +149,8 @@ class Seat:
         await self._system()[RELAYS].update_one(
             {"_id": self._cluster, "holder": self._holder}, {"$set": {"until": now - self._lease_for}}
         )
+
+
+async def seats(system: SystemDatabase) -> list[Document]:
+    """List who has each cluster's seat: {_id: cluster, holder, until}."""
+    return [row async for row in system[RELAYS].find({}, {"holder": 1, "until": 1})]

@@ -149,6 +149,7 @@ class Lookout:
                 async with queues(
                     self._clusters, self._cluster, JOBS.name, list(JobState), self._heard
                 ) as self._stream:
+                    log.info("relay.hears", cluster=self._cluster)
                     if self._heard is None:  # and from here on nothing escapes
                         self.look_everywhere()
                     async with aclosing(self._stream.changes()) as changes:

@@ -227,10 +227,11 @@ async def show(db: Database, job_id: ObjectId) -> Document | None:
 
 
 async def find(db: Database, states: Sequence[JobState], name: str | None, limit: int) -> list[Document]:
-    """List jobs in some states, those due first before others."""
+    """List jobs in some states, those due first before others; of ended ones the latest first."""
     of_name = {} if name is None else {"name": name}
+    order = 1 if set(states) & set(UNENDED) else -1
     found = db[JOBS].find(
-        {"state": {"$in": list(states)}, **of_name}, SHOWN, sort=[("dueAt", 1)], limit=limit
+        {"state": {"$in": list(states)}, **of_name}, SHOWN, sort=[("dueAt", order)], limit=limit
     )
     return [row async for row in found]
 

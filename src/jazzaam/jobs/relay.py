@@ -9,7 +9,6 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from jazzaam.clock import Clock
@@ -30,7 +29,7 @@ from jazzaam.tenancy.tenancy import Tenancy
 
 log = get_logger(__name__)
 
-_COUNT_SECONDS = 5.0
+_COUNT_SECONDS = 2.0
 _OVERDUE_SECONDS = 0.5
 _LEAVING_SECONDS = 2.0
 
@@ -71,7 +70,7 @@ class Relay:
         self._slots = slots
         self._share_of = share_of
         self._waits = waits or Waits()
-        self._holder = ObjectId()
+        self._holder = freshness.process_id
         self._backlog = Backlog(room_for(1))
         self._wake = asyncio.Event()
         self._lookouts: dict[str, tuple[Lookout, Seat]] = {}
@@ -79,7 +78,7 @@ class Relay:
 
     async def run(self, *, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then others may take over at once."""
-        self._backlog.room = room_for(await self._slots())
+        self._backlog.room = room_for(max(1, await self._slots()))
         parts = [self._hand_over(), self._count_slots(), self._look_after_overdue()]
         parts += [self._watch(cluster) for cluster in self._clusters.names]
         try:
@@ -89,11 +88,14 @@ class Relay:
 
     async def _watch(self, cluster: str) -> None:
         """Watch a cluster whenever its seat is free."""
-        seat = Seat(self._system, cluster, self._holder, self._waits.seat)
+        seat, told = Seat(self._system, cluster, self._holder, self._waits.seat), False
         while True:
             try:
                 if await seat.take(self._clock.now()):
                     await self._watch_from(seat, cluster)
+                elif not told:
+                    told = True
+                    log.info("relay.waits", cluster=cluster, detail="Another process relays its jobs.")
             except SeatLost:
                 log.warning("relay.seat_lost", cluster=cluster)
             except Exception as error:  # noqa: BLE001 - one cluster's trouble is not another's
@@ -165,7 +167,7 @@ class Relay:
         while True:
             await asyncio.sleep(_COUNT_SECONDS)
             with contextlib.suppress(PyMongoError):
-                self._backlog.room = room_for(await self._slots())
+                self._backlog.room = room_for(max(1, await self._slots()))
                 self._wake.set()
 
     async def _look_after_overdue(self) -> None:

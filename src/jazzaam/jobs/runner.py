@@ -91,7 +91,7 @@ class Runner:
         Raises `Pointless` when there is no such thing to do, and what kept it from being claimed.
         """
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(tenant=place.tenant_id, job_id=str(place.job_id))
+        structlog.contextvars.bind_contextvars(tenant=place.tenant_id or "system", job_id=str(place.job_id))
         try:
             context = await self.open_context(place)
         except TenantNotFound:
@@ -135,7 +135,8 @@ class Runner:
 
     async def _put_back(self, db: Database, claimed: Claim) -> None:
         """Let another worker have the job: this one must stop. It costs the job no try."""
-        log.info("job.put_back", attempt=claimed.attempt)
+        known = self.registry.find(claimed.name)
+        log.info("job.put_back", job=known and known.name, attempt=claimed.attempt)
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_PUT_BACK_SECONDS):
                 await outbox.give_back(db, claimed, self.clock.now())
@@ -162,6 +163,7 @@ class _OneRun:
         if known is None:
             return await self._not_ours("UnknownJob")
         if claimed.tries > known.retry.attempts:  # its workers ended before they could say so
+            log.error("job.dead", job=known.name, attempt=claimed.attempt, error="TooManyAttempts")
             await self._settle(JobState.dead, lastError="TooManyAttempts")
             return True
         try:
@@ -169,13 +171,15 @@ class _OneRun:
         except (LeaseLost, TenantClosed):
             raise
         except JobCancelled:
+            log.info("job.cancelled", job=known.name, attempt=claimed.attempt)
             await self._settle(JobState.cancelled)
         except NewerVersion:
             return await self._not_ours("NewerVersion")
         except Exception as error:  # noqa: BLE001 - a job's failure is its row's
             return await self._failed(known, type(error).__name__)
         else:
-            log.info("job.done", job=known.name, attempt=claimed.attempt)
+            tell = log.debug if claimed.is_cron else log.info  # what comes every few seconds is no news
+            tell("job.done", job=known.name, attempt=claimed.attempt)
         return True
 
     async def _run(self, known: Job) -> None:
@@ -212,10 +216,14 @@ class _OneRun:
     async def _failed(self, known: Job, error: str) -> bool:
         claimed, now = self._claimed, self._runner.clock.now()
         pause = pause_after(known.retry, claimed.tries, random.random)
-        log.warning("job.failed", job=known.name, attempt=claimed.attempt, error=error)
         if pause is None or error in _HOPELESS:
+            log.error("job.dead", job=known.name, attempt=claimed.attempt, error=error)
             await self._settle(JobState.dead, lastError=error)
             return True
+        again = round(pause.total_seconds(), 1)
+        log.warning(
+            "job.failed", job=known.name, attempt=claimed.attempt, error=error, again_in_seconds=again
+        )
         await outbox.try_again(self._db, claimed, error, now + pause)
         return False
 
@@ -224,6 +232,7 @@ class _OneRun:
         claimed, now = self._claimed, self._runner.clock.now()
         log.warning("job.of_another_release", attempt=claimed.attempt, error=error)
         if now - claimed.created_at > _RELEASE_LASTS:
+            log.error("job.dead", attempt=claimed.attempt, error=error)
             await self._settle(JobState.dead, lastError=error)
             return True
         await outbox.give_back(self._db, claimed, now + _RELEASE_PAUSE, error)

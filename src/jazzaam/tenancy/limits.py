@@ -274,7 +274,8 @@ class Limits:
                     (tenant_id, field), block = self._blocks.popitem()
                     await self._return(tenant_id, field, block, block.left)
         except TimeoutError:
-            log.warning("limits.not_given_back", blocks=len(self._blocks))
+            if self._blocks:
+                log.warning("limits.not_given_back", blocks=len(self._blocks))
 
     def _returned(self, _task: "asyncio.Task[None]") -> None:
         self._returning = None

@@ -77,5 +77,5 @@ async def all_slots(system: SystemDatabase, at: datetime) -> int:
 
 async def all_reports(system: SystemDatabase) -> list[Document]:
     """Read what was said last, also by processes whose clock differs, or that are paused or just killed."""
-    rows = system[HEARTBEATS].find({}, {"process": 1, "pool": 1, "keys": 1, "at": 1})
+    rows = system[HEARTBEATS].find({}, {"process": 1, "pool": 1, "keys": 1, "at": 1, "slots": 1})
     return [row async for row in rows]

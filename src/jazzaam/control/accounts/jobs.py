@@ -31,7 +31,7 @@ If it was not you, there is nothing to do.
 @job(
     "accounts.mail_code",
     atomic=False,
-    retry=RetryPolicy(attempts=6, first=timedelta(seconds=1), longest=timedelta(minutes=2)),
+    retry=RetryPolicy(attempts=15, first=timedelta(seconds=1), longest=timedelta(minutes=2)),
 )
 async def mail_code(plane: ControlPlane, event: CodeRequested) -> None:
     """Mail a registration's code, or tell the address's owner that it was tried.
