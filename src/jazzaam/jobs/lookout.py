@@ -21,7 +21,7 @@ from jazzaam.clock import Clock
 from jazzaam.jobs import outbox
 from jazzaam.jobs.clocks import Clocks, Seat
 from jazzaam.jobs.fairness import WINDOW, Backlog, Owner
-from jazzaam.jobs.models import JOBS, JobState, Place
+from jazzaam.jobs.models import JOBS, Due, JobState, Place
 from jazzaam.jobs.outbox import CLOCKS_DIFFER, Database
 from jazzaam.logging import get_logger
 from jazzaam.tasks import run_until
@@ -305,13 +305,10 @@ class Lookout:
 
     async def _take_from(self, tenant_id: str | None, db: Database, limit: int) -> None:
         """Take what is due; at the first look since this process has the seat, learn what runs already."""
-        owner, now = (self._cluster, tenant_id), self._clock.now()
-        if tenant_id not in self._met:
-            for row in await outbox.running(db, limit):
-                if (tenant_id, row.job_id) not in self._ended:
-                    self._goes_on(owner, row.job_id, row.due_at, now)
-            self._met.add(tenant_id)
         rows = await outbox.next_due(db, limit)
+        if tenant_id not in self._met:
+            self._take_running(tenant_id, await outbox.running(db, limit) if len(rows) == limit else rows)
+            self._met.add(tenant_id)
         now = self._clock.now()
         for row in rows:
             due_at = row.due_at + CLOCKS_DIFFER if row.running else row.due_at
@@ -321,6 +318,12 @@ class Lookout:
                 self._add(Place(self._cluster, tenant_id, row.job_id, row.attempt))
         if len(rows) == limit:
             self._crowded.add(tenant_id)
+
+    def _take_running(self, tenant_id: str | None, rows: list[Due]) -> None:
+        now = self._clock.now()
+        for row in rows:
+            if row.running and row.due_at > now and (tenant_id, row.job_id) not in self._ended:
+                self._goes_on((self._cluster, tenant_id), row.job_id, row.due_at, now)
 
     async def _sweep(self) -> None:
         """Look at every database, slowly, when that is due or owed; what fails is done again."""
