@@ -142,3 +142,27 @@ class TestSpread:
     def test_only_what_is_fleet_wide_is_spread(self):
         with pytest.raises(ValueError, match="fleet-wide"):
             Cron("0 1 * * *", Beat.company, spread=timedelta(hours=4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "at", [time(0, 0), time(0, 30), time(1, 30), time(2, 30), time(3, 0), time(23, 45)]
+)
+def test_every_change_of_every_zones_clocks_in_four_years_brings_each_day_once(at):
+    cron, changes = Cron(f"{at.minute} {at.hour} * * *", Beat.company), 0
+    for name in ZONES:
+        zone, day = ZoneInfo(name), datetime(2024, 1, 1, 12, tzinfo=UTC)
+        while day.year < 2028:
+            tomorrow = day + timedelta(days=1)
+            if day.astimezone(zone).utcoffset() != tomorrow.astimezone(zone).utcoffset():
+                changes += 1
+                first = day.astimezone(zone).date() - timedelta(days=1)
+                days = [first + timedelta(days=number) for number in range(4)]
+                expected = sorted({instant(one, at, zone) for one in days})
+                found = fires(
+                    cron, expected[0] - timedelta(seconds=1), name, expected[-1] + timedelta(seconds=1)
+                )
+                assert found == expected, (name, day)
+            day = tomorrow
+
+    assert changes > 500
