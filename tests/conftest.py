@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import hypothesis
 import pytest
 from argon2 import PasswordHasher
 from bson import ObjectId
@@ -35,6 +36,11 @@ from jazzaam.main import create_app
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.users import CLUSTER_USERS, OPERATOR
 from jazzaam.worker import create_broker, create_relay, create_runner, create_worker
+
+hypothesis.settings.register_profile(
+    "noisy machines", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("noisy machines")
 
 PASSWORD = "correct horse battery staple"
 API = "/api/v1"
