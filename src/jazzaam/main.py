@@ -14,7 +14,7 @@ from jazzaam.control.accounts.tokens import AccessTokens
 from jazzaam.control.rate_limits import SharedRateLimits
 from jazzaam.features import FEATURES
 from jazzaam.logging import configure_logging, get_logger
-from jazzaam.tasks import end_process_within
+from jazzaam.tasks import end_process_in_time
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.web.app import create_http_app
 from jazzaam.web.listening import listen_at
@@ -23,7 +23,6 @@ from jazzaam.web.protocol import BoundedProtocol
 
 log = get_logger(__name__)
 
-_STOP_SECONDS = 9.5
 GRACEFUL_SECONDS = 4
 """How long open requests may go on after SIGTERM."""
 
@@ -92,7 +91,7 @@ class _Server(uvicorn.Server):
     """A server whose process ends in time, also when what it waits for does not answer."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        end_process_within(_STOP_SECONDS)
+        end_process_in_time()
         await super().shutdown(sockets)
 
 

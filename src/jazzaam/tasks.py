@@ -7,22 +7,30 @@ from typing import Any, Final
 
 _ROUND_SECONDS: Final = 0.2
 _ROUNDS: Final = 25
+_STOP_SECONDS: Final = 9.5
 
 
 async def end_tasks(tasks: Collection[asyncio.Task[Any]]) -> None:
     """Cancel tasks until they have ended; their errors are nobody's any more.
 
     Once is not enough: a driver may turn a cancellation into an error of its own, and a loop that goes
-    on after errors then goes on. Gives up after 5 seconds.
+    on after errors then goes on. Gives up after 5 seconds. Whoever is cancelled meanwhile leaves none of
+    them behind: they end first.
     """
+    cancelled = False
     for _ in range(_ROUNDS):
         waiting = [task for task in tasks if not task.done()]
         if not waiting:
             break
         for task in waiting:
             task.cancel()
-        await asyncio.wait(waiting, timeout=_ROUND_SECONDS)
+        try:
+            await asyncio.wait(waiting, timeout=_ROUND_SECONDS)
+        except asyncio.CancelledError:
+            cancelled = True
     await asyncio.gather(*(task for task in tasks if task.done()), return_exceptions=True)
+    if cancelled:
+        raise asyncio.CancelledError
 
 
 async def run_until(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, None]]) -> None:
@@ -42,9 +50,9 @@ async def run_until(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, Non
         await end_tasks([stopping, *tasks])
 
 
-def end_process_within(seconds: float) -> None:
-    """End this process after some seconds, whatever it still waits for.
+def end_process_in_time() -> None:
+    """End this process within ten seconds, whatever it still waits for.
 
     What it leaves is what a crash leaves: leases that run out, units that are counted anew.
     """
-    asyncio.get_running_loop().call_later(seconds, os._exit, 1)
+    asyncio.get_running_loop().call_later(_STOP_SECONDS, os._exit, 1)

@@ -19,10 +19,11 @@ from jazzaam.jobs.lookout import Waits
 from jazzaam.jobs.messages import Messages
 from jazzaam.jobs.models import Place
 from jazzaam.jobs.relay import Relay, Share
-from jazzaam.jobs.runner import JobContext, Lease, Runner
+from jazzaam.jobs.run import JobContext
+from jazzaam.jobs.runner import Lease, Runner
 from jazzaam.jobs.worker import Worker
 from jazzaam.logging import configure_logging, get_logger
-from jazzaam.tasks import end_process_within
+from jazzaam.tasks import end_process_in_time
 from jazzaam.tenancy.change import change
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.limits import allowed_to
@@ -32,7 +33,6 @@ from jazzaam.web.metrics import metrics_at
 
 log = get_logger(__name__)
 
-_STOP_SECONDS = 9.5
 _LEAST_SHARE = 4
 """How many jobs at once the smallest plan allows; who may have twice as many has twice as many turns."""
 
@@ -172,7 +172,7 @@ async def _run(
 
     def end() -> None:
         stop.set()
-        end_process_within(_STOP_SECONDS)
+        end_process_in_time()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)

@@ -78,9 +78,10 @@ async def workers(application: Application, say: Say) -> None:
         process = row["process"]
         if row.get("slots"):
             say(f"{process['host']} {process['pid']}: {row['slots']} jobs at once")
+    known = await all_reports(system)
     for seat in await seats(system):
         state = "relays" if seat["until"] > now else "relayed until it ended"
-        say(f"cluster {seat['_id']}: {_holder(await all_reports(system), seat['holder'])} {state}")
+        say(f"cluster {seat['_id']}: {_holder(known, seat['holder'])} {state}")
 
 
 def _holder(found: Sequence[Document], holder: ObjectId) -> str:

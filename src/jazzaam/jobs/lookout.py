@@ -174,9 +174,8 @@ class Lookout:
         due_at = change.due_at or now
         if change.added:
             if change.state == JobState.queued and due_at <= now:
-                if (
-                    tenant_id not in self._crowded
-                ):  # else it is looked at when those that are known are done
+                # a crowded one is looked at when those that are known are done
+                if tenant_id not in self._crowded:
                     self._add(Place(self._cluster, tenant_id, change.id, 0))
             else:
                 self._note(tenant_id, due_at)

@@ -20,6 +20,7 @@ _A_WORD: Final = {"$type": "string", "$regex": r"^.{0,64}$"}
 """What a row's texts look like that we wrote; a tenant's own user may write others."""
 CLOCKS_DIFFER: Final = timedelta(seconds=2)
 """By how much the clocks of two machines may differ."""
+_ID: Final = {"_id": 1}
 _NEVER: Final = datetime(9999, 1, 1, tzinfo=UTC)
 _CLAIMED: Final = {
     "name": 1,
@@ -121,17 +122,13 @@ async def renew(db: Database, claimed: Claim, until: datetime, done: int, total:
     Progress never falls: a part that was committed meanwhile must not be done again.
     """
     further = {"$set": {"dueAt": until, "total": total}, "$max": {"done": done}}
-    row = await db[JOBS].find_one_and_update(_mine(claimed), further, {"cancelAsked": 1})
-    if row is None:
-        raise LeaseLost
+    row = await _change_mine(db, claimed, further, {"cancelAsked": 1})
     return bool(row.get("cancelAsked"))
 
 
 async def note(db: Database, claimed: Claim, until: datetime, done: int, total: int | None) -> None:
     """Write how far a job is, and keep it longer, in the running change; raises `LeaseLost`."""
-    further = {"$set": {"done": done, "total": total, "dueAt": until}}
-    if not await db[JOBS].update_one(_mine(claimed), further):
-        raise LeaseLost
+    await _change_mine(db, claimed, {"$set": {"done": done, "total": total, "dueAt": until}})
 
 
 async def settle(
@@ -148,17 +145,11 @@ async def settle(
     `said` are its result or last error. Raises `LeaseLost` when it is not this worker's any more.
     """
     kept = KEEP_DEAD if state is JobState.dead else keep
-    row = await db[JOBS].find_one_and_update(
-        _mine(claimed),
-        {
-            "$set": {"state": state, "endedAt": at, "expiresAt": at + kept, **said},
-            "$unset": {"lease": "", "cancelAsked": ""},
-        },
-        {"cron": 1},
-    )
-    if row is None:
-        raise LeaseLost
-    cron = row.get("cron")
+    ended = {
+        "$set": {"state": state, "endedAt": at, "expiresAt": at + kept, **said},
+        "$unset": {"lease": "", "cancelAsked": ""},
+    }
+    cron = (await _change_mine(db, claimed, ended, {"cron": 1})).get("cron")
     return cast("Document", cron) if isinstance(cron, dict) else None
 
 
@@ -175,10 +166,7 @@ async def give_back(db: Database, claimed: Claim, at: datetime, error: str | Non
 
 
 async def _put_back(db: Database, claimed: Claim, what: Mapping[str, Any]) -> None:
-    if not await db[JOBS].update_one(
-        _mine(claimed), {"$set": {"state": JobState.queued, **what}, "$unset": {"lease": ""}}
-    ):
-        raise LeaseLost
+    await _change_mine(db, claimed, {"$set": {"state": JobState.queued, **what}, "$unset": {"lease": ""}})
 
 
 async def waiting(db: Database) -> int:
@@ -289,5 +277,12 @@ async def move_zone(db: Database, job_id: ObjectId, zone: str) -> None:
     await db[JOBS].update_one({"_id": job_id}, {"$set": {"cron.zone": zone}})
 
 
-def _mine(claimed: Claim) -> Mapping[str, Any]:
-    return {"_id": claimed.id, "lease": claimed.lease, "state": JobState.running}
+async def _change_mine(
+    db: Database, claimed: Claim, update: Mapping[str, Any], shown: Mapping[str, Any] = _ID
+) -> Document:
+    """Change the row of a job while it is this worker's, and give some of it; raises `LeaseLost`."""
+    mine = {"_id": claimed.id, "lease": claimed.lease, "state": JobState.running}
+    row = await db[JOBS].find_one_and_update(mine, update, shown)
+    if row is None:
+        raise LeaseLost
+    return row

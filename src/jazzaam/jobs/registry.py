@@ -6,6 +6,7 @@ import typing
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Protocol, TypeVar, get_type_hints
 
 from jazzaam.jobs.retry import RetryPolicy
@@ -163,13 +164,19 @@ def checked(made: type[Message], args: Mapping[str, Any]) -> Message:
 
     A row may come from a tenant's own hand.
     """
+    wanted = _wanted(made)
+    if wanted.keys() != args.keys() or not all(_is(args[name], hint) for name, hint in wanted.items()):
+        raise BadArguments
+    return made(**args)
+
+
+@lru_cache(maxsize=256)
+def _wanted(made: type[Message]) -> Mapping[str, Any]:
+    """Give the type of each field; once for a class, since every job asks."""
     if not is_dataclass(made):
         raise BadArguments
     hints = get_type_hints(made)
-    wanted = {field.name: hints[field.name] for field in fields(made)}
-    if wanted.keys() != args.keys() or not all(_is(args[name], hint) for name, hint in wanted.items()):
-        raise BadArguments
-    return typing.cast("Message", made(**args))
+    return {field.name: hints[field.name] for field in fields(made)}
 
 
 def _is(value: object, hint: Any) -> bool:

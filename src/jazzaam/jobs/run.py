@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar, TypeVarTuple
 from bson import ObjectId
 
 from jazzaam.jobs.computing import Computing
+from jazzaam.jobs.outbox import Database
 
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
@@ -22,8 +23,17 @@ class NotDeclared(Exception):
     """A job computes that was not declared with `process_pool`."""
 
 
-class _Changing(Protocol):
-    async def change(self, work: Callable[[], Awaitable[Result]]) -> Result: ...
+class JobContext(Protocol):
+    """What a job gets as its first argument: a workspace, or the control plane."""
+
+    @property
+    def db(self) -> Database:
+        """The database the job's row was found in."""
+        ...
+
+    async def change(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Run a unit of work."""
+        ...
 
 
 class Run:
@@ -36,7 +46,7 @@ class Run:
         self,
         job_id: ObjectId,
         attempt: int,
-        context: _Changing,
+        context: JobContext,
         note: Callable[[int, int | None], Awaitable[None]],
         *,
         done: int = 0,
@@ -72,9 +82,8 @@ class Run:
         await self.checkpoint(self.done, total)
 
         async def whole() -> Result:
-            await self._note(
-                done, self.total
-            )  # first: what renews the lease then waits, and overtakes nothing
+            # first: what renews the lease then waits, and overtakes nothing
+            await self._note(done, self.total)
             return await work()
 
         result = await self._context.change(whole)

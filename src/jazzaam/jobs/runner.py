@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Protocol, TypeVar
 
 import structlog
 
@@ -21,14 +20,13 @@ from jazzaam.jobs.models import Claim, JobState, Place
 from jazzaam.jobs.outbox import Database, LeaseLost
 from jazzaam.jobs.registry import KEEP_ENDED, Job, NewerVersion, Registry
 from jazzaam.jobs.retry import pause_after
-from jazzaam.jobs.run import JobCancelled, Run
+from jazzaam.jobs.run import JobCancelled, JobContext, Run
 from jazzaam.logging import get_logger
 from jazzaam.tasks import end_tasks
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.errors import TenantNotFound, TenantNotReady, TenantSuspended
 
 log = get_logger(__name__)
-Result = TypeVar("Result")
 
 _PUT_BACK_SECONDS = 2.0
 
@@ -44,19 +42,6 @@ class WrongPlace(Exception):
 
 class TenantClosed(Exception):
     """The tenant was closed while its job ran: the job waits with it."""
-
-
-class JobContext(Protocol):
-    """What a job gets as its first argument: a workspace, or the control plane."""
-
-    @property
-    def db(self) -> Database:
-        """The database the job's row was found in."""
-        ...
-
-    async def change(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Run a unit of work."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
