@@ -12,7 +12,8 @@ from jazzaam import errors
 from jazzaam.cli import cli
 from jazzaam.composition import compose
 from jazzaam.config import PREFIX, Settings
-from jazzaam.control.memberships.permissions import PERMISSIONS, Permission, Role
+from jazzaam.control.memberships.access import FIELD, Access
+from jazzaam.control.memberships.permissions import KEY_SCOPES, PERMISSIONS, Permission, Role
 from jazzaam.crm.workspace import Workspace
 from jazzaam.errors import JazzaamError
 from jazzaam.features import SYSTEM_COLLECTIONS, TENANT_COLLECTIONS, registry
@@ -113,7 +114,7 @@ def routes() -> str:
         Settings(_env_file=None, mongodb_uri="mongodb://localhost/", secret_key="d" * 32)  # type: ignore[call-arg]
     )
     document: dict[str, Any] = create_app(application).openapi()
-    rows = ["| route | what | answers |", "| --- | --- | --- |"]
+    rows = ["| route | needs | what | answers |", "| --- | --- | --- | --- |"]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             good = [status for status in operation["responses"] if int(status) < 400]
@@ -123,10 +124,12 @@ def routes() -> str:
                 if int(status) >= 400 and int(status) not in (400, 422, 500, 503, 413, 415)
             ]
             answers = ", ".join(sorted(good)) + (f"; {', '.join(sorted(own))}" if own else "")
-            rows.append(f"| `{method.upper()} {path}` | {operation['summary']} | {answers} |")
+            needed = operation.get(FIELD, Access.nothing)
+            rows.append(f"| `{method.upper()} {path}` | {needed} | {operation['summary']} | {answers} |")
     text = (
         "Every route can also answer 400, 422, 500 and 503, and with a body 413 and 415, as "
-        "[problems](problems.md). The whole contract is `GET /api/v1/openapi.json`; `/docs` shows it.\n\n"
+        "[problems](problems.md). *Needs* is a [permission](permissions.md) in the company, or what the "
+        "caller has to be or hold. The whole contract is `GET /api/v1/openapi.json`; `/docs` shows it.\n\n"
     )
     return "# Routes\n\n" + text + "\n".join(rows) + "\n"
 
@@ -162,13 +165,18 @@ def _specs(specs: tuple[CollectionSpec, ...]) -> str:
 
 def permissions() -> str:
     """Document who may do what."""
-    head = "| permission | " + " | ".join(Role) + " |"
-    rows = [head, "| --- |" + " --- |" * len(Role)]
+    head = "| permission | " + " | ".join(Role) + " | API key |"
+    rows = [head, "| --- |" + " --- |" * (len(Role) + 1)]
     for permission in Permission:
         if permission is not Permission.forms_submit:
             marks = ("x" if permission in PERMISSIONS[role] else "" for role in Role)
-            rows.append(f"| `{permission}` | " + " | ".join(marks) + " |")
-    return "# Permissions\n\n" + "\n".join(rows) + "\n"
+            key = "x" if permission in KEY_SCOPES else ""
+            rows.append(f"| `{permission}` | " + " | ".join(marks) + f" | {key} |")
+    text = (
+        "What each role may do in its company. *API key*: what a key can be given at most; it never does "
+        "more than who made it may do now.\n\n"
+    )
+    return "# Permissions\n\n" + text + "\n".join(rows) + "\n"
 
 
 def mongodb_users() -> str:
@@ -176,8 +184,8 @@ def mongodb_users() -> str:
     text = (
         "# MongoDB users\n\nThe embedded MongoDB makes these itself. In a deployment of your own, make "
         "each role and its user in `admin`, and give their connection strings in `JAZZAAM_MONGODB_URI` "
-        "(*app*), `JAZZAAM_MONGODB_OPERATOR_URI`, `…_RELAY_URI` and `…_WATCHER_URI`. The web process needs "
-        "*app* alone. A dedicated company's own user is made by *operator*.\n\n```js\n"
+        "(*app*), `JAZZAAM_MONGODB_OPERATOR_URI`, `…_RELAY_URI`, `…_WATCHER_URI` and `…_AUDITOR_URI`. The "
+        "web process needs *app* alone. A dedicated company's own user is made by *operator*.\n\n```js\n"
     )
     for user in CLUSTER_USERS:
         privileges = [

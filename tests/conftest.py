@@ -23,8 +23,10 @@ from jazzaam.config import Settings
 from jazzaam.control.accounts import service as accounts
 from jazzaam.control.accounts.models import AccountType, Registration
 from jazzaam.control.billing.plans import LIMITS
-from jazzaam.control.passwords import Passwords
+from jazzaam.control.password_hashing import Passwords
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.sign_in import service as sign_in
+from jazzaam.control.sign_in.service import Credentials
 from jazzaam.crm.dependencies import workspace_for_operator
 from jazzaam.crm.workspace import Workspace
 from jazzaam.embedded.find import find_mongod
@@ -110,7 +112,9 @@ def settings(mongod: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Sett
         mongodb_operator_uri=mongod.uri("jazzaam_operator"),
         mongodb_relay_uri=mongod.uri("jazzaam_relay"),
         mongodb_watcher_uri=mongod.uri("jazzaam_watcher"),
+        mongodb_auditor_uri=mongod.uri("jazzaam_auditor"),
         secret_key="a secret of thirty-two bytes or more",
+        audit_keys="an audit key of thirty-two bytes or more",
         encryption_keys="a key of thirty-two bytes or of more",
         erase_fence_seconds=0.0,
         refusal_pause_seconds=0.05,
@@ -196,7 +200,7 @@ async def make_company(app: FastAPI, application: Application) -> AsyncIterator[
         await application.deployment.tenancy.catalog.alter(
             {"_id": str(account_id)}, {"$set": {"limits": dict.fromkeys(LIMITS)}}
         )
-        tokens = await accounts.log_in(plane, email, PASSWORD)
+        tokens = await sign_in.log_in(plane, Credentials(email, PASSWORD))
         workspace: Any = None
         if account_type == "company":
             made.append(str(account_id))

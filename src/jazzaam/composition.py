@@ -13,8 +13,12 @@ from pydantic import SecretStr
 from jazzaam.clock import Clock, SystemClock
 from jazzaam.config import MAIN_CLUSTER, ClusterUris, Settings
 from jazzaam.control.accounts.sessions import Sessions
+from jazzaam.control.accounts.standing import standing_of
+from jazzaam.control.api_keys.lookup import ApiKeys
+from jazzaam.control.audit.heads import HeadsFile
+from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.billing.plans import LIMITS, Plan, limits_of
-from jazzaam.control.passwords import Passwords
+from jazzaam.control.password_hashing import Passwords
 from jazzaam.control.plane import ControlServices
 from jazzaam.crm.usage.service import COUNTERS
 from jazzaam.crm.workspace import WorkspaceServices
@@ -40,11 +44,12 @@ from jazzaam.pagination import Cursors
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.client_pool import Overflow, PoolPolicy
 from jazzaam.tenancy.clusters import Cluster, Clusters
+from jazzaam.tenancy.database import SystemDatabase
 from jazzaam.tenancy.deployment import Bounds, Declared, Deployment, deploy
 from jazzaam.tenancy.encryption_keys import require_keys
 from jazzaam.tenancy.models import TenantNaming
 from jazzaam.tenancy.steps import Observer, log_step
-from jazzaam.tenancy.users import APP, OPERATOR, RELAY, WATCHER, ClusterUser
+from jazzaam.tenancy.users import APP, AUDITOR, OPERATOR, RELAY, WATCHER, ClusterUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,9 @@ class Application:
     deployment: Deployment
     keyring: Keyring
     cipher: Cipher
+    audit_keyring: Keyring
     sessions: Sessions
+    api_keys: ApiKeys
     control: ControlServices
     workspaces: WorkspaceServices
 
@@ -80,12 +87,21 @@ def compose(
     cipher = Cipher(_keyring(settings, settings.encryption_keys, "encryption-key"))
     deployment = deploy(clusters, _declared(settings), cipher, bounds=_bounds(settings), observe=observe)
     keyring, jobs = _keyring(settings, settings.secret_key, "secret-key"), jobs or registry()
+    audit_keyring = _keyring(settings, settings.audit_keys, "audit-key")
+    trail = AuditTrail(partial(_system_as_auditor, clusters, settings), audit_keyring)
     return Application(
         settings=settings,
         deployment=deployment,
         keyring=keyring,
         cipher=cipher,
-        sessions=Sessions(deployment.system(), deployment.freshness, clock),
+        audit_keyring=audit_keyring,
+        sessions=Sessions(deployment.system, deployment.freshness, clock),
+        api_keys=ApiKeys(
+            deployment.system,
+            deployment.freshness,
+            clock,
+            lambda account_id, company_id: standing_of(deployment.system(), account_id, company_id),
+        ),
         control=ControlServices(
             clock=clock,
             registry=jobs,
@@ -96,6 +112,11 @@ def compose(
             leads=deployment.migrator.leads,
             ready_tenants=settings.ready_tenants,
             keyring=keyring,
+            cipher=cipher,
+            trail=trail,
+            audit_heads=HeadsFile(
+                settings.audit_heads or private_folder(settings.data_dir) / "audit-heads.jsonl"
+            ),
             mailer=_mailer(settings),
             passwords=passwords or Passwords(),
             mail_from=settings.mail_from,
@@ -108,6 +129,7 @@ def compose(
             catalog=deployment.tenancy.catalog,
             limits=deployment.limits,
             on_leads=ON_LEADS,
+            trail=trail,
             forms_url=settings.forms_url,
         ),
     )
@@ -129,6 +151,11 @@ async def prepare(
     await deployment.prepare(now, every_cluster=every_cluster, declare=declare)
     if keys_needed:
         await require_keys(deployment.system(), application.cipher, now)
+
+
+def _system_as_auditor(clusters: Clusters, settings: Settings) -> SystemDatabase:
+    """Give the shared database as the user that can only find and insert audit rows."""
+    return SystemDatabase(clusters.client(MAIN_CLUSTER, AUDITOR)[settings.system_database])
 
 
 def embedded_folder(settings: Settings) -> Path:
@@ -186,6 +213,7 @@ def _clusters(settings: Settings) -> list[Cluster]:
             operator=settings.mongodb_operator_uri,
             relay=settings.mongodb_relay_uri,
             watcher=settings.mongodb_watcher_uri,
+            auditor=settings.mongodb_auditor_uri,
         )
         main = partial(_uri, uris)
     others = [Cluster(name, partial(_uri, uris)) for name, uris in settings.clusters.items()]
@@ -199,6 +227,7 @@ def _uri(uris: ClusterUris, user: ClusterUser) -> str:
         OPERATOR.name: uris.operator,
         RELAY.name: uris.relay,
         WATCHER.name: uris.watcher,
+        AUDITOR.name: uris.auditor,
     }
     return (own[user.name] or uris.app).get_secret_value()
 

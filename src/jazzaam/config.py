@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     field_validator,
@@ -41,6 +42,7 @@ class ClusterUris(BaseModel):
     operator: SecretStr | None = None
     relay: SecretStr | None = None
     watcher: SecretStr | None = None
+    auditor: SecretStr | None = None
 
 
 class Settings(BaseSettings):
@@ -73,6 +75,9 @@ class Settings(BaseSettings):
     )
     mongodb_watcher_uri: SecretStr | None = Field(
         None, description="The same for the user *watcher*, which hears changes. Default MONGODB_URI."
+    )
+    mongodb_auditor_uri: SecretStr | None = Field(
+        None, description="The same for the user *auditor*, which adds audit rows. Default MONGODB_URI."
     )
     clusters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")], ClusterUris] = Field(
         default_factory=dict[str, ClusterUris],
@@ -157,6 +162,21 @@ class Settings(BaseSettings):
         "companies), separated by commas, at least 32 bytes each. The first encrypts, all decrypt; see "
         "`jazzaam keys`. In development one is made and kept in DATA_DIR.",
     )
+    audit_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (),
+        description="Secrets that chain the audit log, separated by commas, at least 32 bytes each. The "
+        "first chains, all verify. In development one is made and kept in DATA_DIR.",
+    )
+    audit_heads: Path | None = Field(
+        None,
+        description="The file to which the heads of the audit log's chains are added every minute: keep it "
+        "where who administers MongoDB cannot write. Default: `DATA_DIR/audit-heads.jsonl`.",
+    )
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (),
+        description="Networks of the proxies in front of the API, as CIDR separated by commas: their "
+        "`X-Forwarded-For` counts, nobody else's does.",
+    )
     smtp_url: SecretStr | None = Field(
         None,
         description="`smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`. "
@@ -172,6 +192,11 @@ class Settings(BaseSettings):
         20, ge=1, description="Logins per quarter of an hour for one e-mail address."
     )
     logins_per_network: int = Field(200, ge=1, description="Logins per quarter of an hour for one network.")
+    codes_per_account: int = Field(
+        10, ge=1, description="Codes or passwords an account may enter per quarter of an hour."
+    )
+    companies_per_account: int = Field(5, ge=1, description="Companies an account may start a day.")
+    invitations_per_company: int = Field(200, ge=1, description="Invitations a company may send a day.")
     broker_url: SecretStr | None = Field(
         None,
         description="Where relays hand jobs to workers: `redis://…` (Redis Streams), `amqp://…` (RabbitMQ) "
@@ -213,12 +238,12 @@ class Settings(BaseSettings):
         description="Logs as JSON lines; always so in production.",
     )
 
-    @field_validator("secret_key", "encryption_keys", mode="before")
+    @field_validator("secret_key", "encryption_keys", "audit_keys", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part for part in value.split(",") if part] if isinstance(value, str) else value
 
-    @field_validator("secret_key", "encryption_keys")
+    @field_validator("secret_key", "encryption_keys", "audit_keys")
     @classmethod
     def _long_enough(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         if any(len(key.get_secret_value().encode()) < MINIMUM_SECRET_BYTES for key in value):
@@ -259,6 +284,8 @@ class Settings(BaseSettings):
                 raise ValueError("SECRET_KEY is needed in production")
             if not self.encryption_keys:
                 raise ValueError("ENCRYPTION_KEYS is needed in production")
+            if not self.audit_keys:
+                raise ValueError("AUDIT_KEYS is needed in production")
             if self.forms_url == self.public_url:
                 raise ValueError("FORMS_URL must be another origin than PUBLIC_URL in production")
         return self

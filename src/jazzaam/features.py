@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from jazzaam.control.accounts.feature import FEATURE as ACCOUNTS
+from jazzaam.control.api_keys.feature import FEATURE as API_KEYS
 from jazzaam.control.audit.feature import FEATURE as AUDIT
 from jazzaam.control.billing.feature import FEATURE as BILLING
 from jazzaam.control.catalogue.feature import FEATURE as CATALOGUE
@@ -12,8 +13,15 @@ from jazzaam.control.contact.feature import FEATURE as CONTACT
 from jazzaam.control.crm_connections.feature import FEATURE as CRM_CONNECTIONS
 from jazzaam.control.invitations.feature import FEATURE as INVITATIONS
 from jazzaam.control.memberships.feature import FEATURE as MEMBERSHIPS
+from jazzaam.control.passwords.feature import FEATURE as PASSWORDS
+from jazzaam.control.requests import IDEMPOTENCY
+from jazzaam.control.second_factor.feature import FEATURE as SECOND_FACTOR
+from jazzaam.control.sign_in.feature import FEATURE as SIGN_IN
+from jazzaam.control.support.models import SUPPORT_GRANTS
+from jazzaam.control.team.feature import FEATURE as TEAM
 from jazzaam.control.tenants.feature import FEATURE as FLEET
 from jazzaam.control.waitlist.feature import FEATURE as WAITLIST
+from jazzaam.crm.audit.feature import FEATURE as COMPANY_AUDIT
 from jazzaam.crm.deal_health.feature import FEATURE as DEAL_HEALTH
 from jazzaam.crm.engagement.feature import FEATURE as ENGAGEMENT
 from jazzaam.crm.follow_ups.feature import FEATURE as FOLLOW_UPS
@@ -43,9 +51,14 @@ from jazzaam.tenancy.schema import Shape
 
 FEATURES: Final[tuple[Feature, ...]] = (
     ACCOUNTS,
+    SIGN_IN,
+    PASSWORDS,
+    SECOND_FACTOR,
     COMPANIES,
     MEMBERSHIPS,
+    TEAM,
     INVITATIONS,
+    API_KEYS,
     BILLING,
     AUDIT,
     CATALOGUE,
@@ -63,6 +76,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
     NEXT_BEST_ACTIONS,
     USAGE,
     COMPANY_JOBS,
+    COMPANY_AUDIT,
 )
 
 TENANT_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
@@ -74,6 +88,8 @@ TENANT_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
 
 SYSTEM_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
     *(spec for feature in FEATURES for spec in feature.system_collections),
+    IDEMPOTENCY,
+    SUPPORT_GRANTS,
     TENANTS,
     PUBLIC_KEYS,
     HEARTBEATS,
@@ -106,6 +122,8 @@ WATCHED_COLLECTIONS: Final[tuple[str, ...]] = (
     "sessions",
     "memberships",
     "companies",
+    "apikeys",
+    "supportgrants",
 )
 """What caches are made from."""
 

@@ -47,6 +47,8 @@ def create_app(application: Application) -> FastAPI:
     state.deployment = application.deployment
     state.access_tokens = AccessTokens(application.keyring)
     state.sessions = application.sessions
+    state.api_keys = application.api_keys
+    state.trusted_proxies = settings.trusted_proxies
     state.control = application.control
     state.workspaces = application.workspaces
     state.rate_limits = SharedRateLimits(application.deployment.system())

@@ -16,6 +16,8 @@ def run(settings, monkeypatch, capsys):
         "MONGODB_OPERATOR_URI": settings.mongodb_operator_uri.get_secret_value(),
         "SECRET_KEY": settings.secret_key[0].get_secret_value(),
         "ENCRYPTION_KEYS": settings.encryption_keys[0].get_secret_value(),
+        "MONGODB_AUDITOR_URI": settings.mongodb_auditor_uri.get_secret_value(),
+        "AUDIT_KEYS": settings.audit_keys[0].get_secret_value(),
         "DATA_DIR": str(settings.data_dir),
         "ERASE_FENCE_SECONDS": "0",
     }

@@ -64,7 +64,7 @@ def check_all(schema, server, token, how):
     failures = {}
     for found in schema.get_all_operations():
         operation = found.ok()
-        if operation.path == "/api/v1/auth/logout":
+        if operation.path.startswith("/api/v1/auth/logout"):
             continue  # it would end the session of this very test
 
         @how

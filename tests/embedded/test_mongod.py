@@ -15,7 +15,7 @@ from tests.processes import alive, listening_tcp, until
 from jazzaam.embedded.errors import CannotStart
 from jazzaam.embedded.find import find_mongod
 from jazzaam.embedded.mongod import ADMINISTRATOR, running_mongod
-from jazzaam.tenancy.users import ANYWHERE, APP, CLUSTER_USERS, OPERATOR, ClusterUser
+from jazzaam.tenancy.users import ANYWHERE, APP, AUDITOR, CLUSTER_USERS, OPERATOR, ClusterUser
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ async def test_data_of_an_earlier_release_gets_the_users_and_roles_of_this_one(f
     async with start(folder) as (endpoint, _):
         for user in CLUSTER_USERS:
             async with AsyncMongoClient(endpoint.uri(user.name)) as client:
-                await client.kept.jobs.find_one({})
+                await client.kept["auditlogs" if user is AUDITOR else "jobs"].find_one({})
         async with AsyncMongoClient(endpoint.uri(APP.name)) as client:
             await client.kept.rows.insert_one({})
 

@@ -8,11 +8,13 @@ import pytest
 from bson import ObjectId
 
 from jazzaam import features
+from jazzaam.control.audit.models import AUDIT_LOGS
 from jazzaam.crm.records import TRASH
 from jazzaam.jobs import outbox
 from jazzaam.jobs.models import JOBS, Place
 from jazzaam.jobs.schedule import Beat
 from jazzaam.tenancy.catalog import PUBLIC_KEYS
+from jazzaam.tenancy.database import CompanyScope
 from jazzaam.worker import create_runner
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -29,6 +31,19 @@ class Things:
     token: str
 
 
+TOLD = {
+    "action": "update",
+    "resource": "lead",
+    "resource_id": "",
+    "status": "success",
+    "fields": [],
+    "values": {},
+    "actor": {"kind": "account", "id": ""},
+    "at": AT,
+    "address": "",
+    "agent": "",
+    "request_id": "",
+}
 # For each company's job: the arguments that name Acme's own.
 TENANT_JOBS = {
     "forms.notify_new_lead": lambda has: {
@@ -37,11 +52,16 @@ TENANT_JOBS = {
     "forms.notify_quarantine": lambda has: {"form_id": has.form, "submission_id": ObjectId()},
     "forms.activate_key": lambda has: {"form_id": has.form},
     "trash.empty": lambda _: {"fire_at": AT},
+    "audit.append": lambda has: dict(TOLD, resource_id=str(has.lead)),
 }  # fmt: skip
 # Jobs of the shared database: no company's database holds a row that they are found in.
 CONTROL_JOBS = {
     "accounts.mail_code": {"email": "x@example.com", "number": 1},
     "accounts.forget_registrations": {"fire_at": AT},
+    "passwords.mail_reset": {"email": "x@example.com", "seed": b"s" * 16},
+    "invitations.mail": {"company_id": ObjectId(), "invitation_id": ObjectId()},
+    "audit.append_control": dict(TOLD, company_id=None, account_id=None),
+    "audit.tell_heads": {"fire_at": AT},
     "tenants.close_due": {"fire_at": AT},
     "tenants.repair": {"fire_at": AT},
     "tenants.repair_keys": {"fire_at": AT},
@@ -75,12 +95,14 @@ async def has(client, acme, application, run_jobs):
 
 
 async def seen(has):
-    """Everything of Acme's: its database but for its jobs, and its public keys."""
+    """Everything of Acme's: its database but for its jobs, its public keys, and its audit log."""
     raw = has.company.db.raw
     names = sorted(set(await raw.list_collection_names()) - {"jobs"})
     documents = {name: [one async for one in raw[name].find(sort=[("_id", 1)])] for name in names}
-    keys = has.application.deployment.system()[PUBLIC_KEYS].find({"tenantId": has.company.id}, {"state": 1})
-    return documents, [row async for row in keys]
+    system = has.application.deployment.system()
+    keys = system[PUBLIC_KEYS].find({"tenantId": has.company.id}, {"state": 1})
+    told = CompanyScope(system, ObjectId(has.company.id))[AUDIT_LOGS].find({}, {"_id": 1})
+    return documents, [row async for row in keys], [row async for row in told]
 
 
 async def run(has, company, name, args):

@@ -1,149 +1,101 @@
 """Every route of the OpenAPI document, called by the wrong tenant with ids known to exist in the other."""
 
 import pytest
+from bson import ObjectId
+from tests.isolation.cases import CASES, IN_PERSON, OF_ANYBODY, OF_THE_CALLER, address, fill
 
-from jazzaam.jobs.models import JOBS
+from jazzaam.features import SYSTEM_COLLECTIONS
 
-# How each route that names something is called: the thing's name, and a body where one is needed.
-# A foreign thing is a 404; the same call by its owner is the positive control.
-BY_ID = {
-    ("get", "/api/v1/leads/{leadId}"): ("lead", None),
-    ("patch", "/api/v1/leads/{leadId}"): ("lead", {"notes": "changed"}),
-    ("delete", "/api/v1/leads/{leadId}"): ("lead", None),
-    ("get", "/api/v1/forms/{formId}"): ("form", None),
-    ("get", "/api/v1/forms/{formId}/embed"): ("form", None),
-    ("get", "/api/v1/jobs/{jobId}"): ("job", None),
-    ("post", "/api/v1/notifications/{notificationId}/read"): ("notification", None),
-}
-# Routes that answer from the caller's own company: what is known to be in the other must not be there.
-LISTS = {
-    ("get", "/api/v1/leads"): "lead",
-    ("get", "/api/v1/forms"): "form",
-    ("get", "/api/v1/notifications"): "notification",
-}
-# Routes that write into the caller's own company: the other's must stay as it was.
-WRITES = {
-    ("post", "/api/v1/leads"): {"fullName": "Written by Globex"},
-    ("post", "/api/v1/forms"): {
-        "name": "Form of Globex",
-        "fields": [{"name": "email", "type": "email", "label": "E-mail"}],
-    },
-    ("post", "/api/v1/forms/platforms/{platform}"): None,
-}
-# Routes of the shared database that act on the caller alone; `test_accounts.py` proves each.
-OF_THE_CALLER = {
-    ("post", "/api/v1/auth/register"),
-    ("post", "/api/v1/auth/verify-email"),
-    ("post", "/api/v1/auth/resend-code"),
-    ("post", "/api/v1/auth/login"),
-    ("post", "/api/v1/auth/refresh"),
-    ("post", "/api/v1/auth/logout"),
-    ("get", "/api/v1/me"),
-}
-# Routes that count what the caller's own company has; `tests/crm/usage` proves each.
-COUNTS = {("get", "/api/v1/company/usage")}
-# Routes of strangers: the token in the path names the tenant; `test_doors.py` proves each.
-OF_STRANGERS = {
-    ("get", "/api/v1/public/forms/{accessToken}"),
-    ("post", "/api/v1/public/forms/{accessToken}/submissions"),
-}
-WITHOUT_TENANT = {("get", "/healthz"), ("get", "/readyz")}
+BY_ID = sorted(route for route, case in CASES.items() if case.kind == "thing")
+LISTS = sorted(route for route, case in CASES.items() if case.kind == "list")
+OWN = sorted(route for route, case in CASES.items() if case.kind == "own")
+WRITES = sorted(route for route, case in CASES.items() if case.kind == "write")
 
 
 def routes(app):
     return {(method, path) for path, methods in app.openapi()["paths"].items() for method in methods}
 
 
-async def test_every_route_has_its_case_here(app):
-    known = BY_ID.keys() | LISTS.keys() | WRITES.keys() | OF_THE_CALLER | OF_STRANGERS | WITHOUT_TENANT
-    known |= COUNTS
-
-    assert routes(app) == known
+async def test_every_route_has_its_case(app):
+    assert routes(app) == CASES.keys() | OF_THE_CALLER | OF_ANYBODY
 
 
-@pytest.fixture
-async def things(client, acme, run_jobs):
-    """A form, a lead and a notification of Acme, and the words to find them by."""
-    form = (await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)).json()
-    await client.post(
-        f"/api/v1/public/forms/{form['accessToken']}/submissions",
-        json={"linkedinUrl": "https://www.linkedin.com/in/acmes-own"},
-    )
-    await run_jobs(acme)
-    lead = (await client.get("/api/v1/leads", headers=acme.headers)).json()["items"][0]
-    told = (await client.get("/api/v1/notifications", headers=acme.headers)).json()["items"][0]
-    job = await acme.db[JOBS].find_one({}, {"_id": 1})
-    return {"form": form["id"], "lead": lead["id"], "notification": told["id"], "job": str(job["_id"])}
-
-
-def fill(path, thing_id):
-    before, _, rest = path.partition("{")
-    return before + thing_id + rest.partition("}")[2]
-
-
-@pytest.mark.parametrize("route", sorted(BY_ID))
+@pytest.mark.parametrize("route", BY_ID)
 async def test_a_foreign_thing_is_not_found(client, acme, globex, things, route):
-    method, path = route
-    kind, body = BY_ID[route]
-    address = fill(path, things[kind])
+    (method, path), case = route, CASES[route]
+    thing = things[case.thing]
 
-    theirs = await client.request(method, address, json=body, headers=globex.headers)
-    ours = await client.request(method, address, json=body, headers=acme.headers)
+    theirs = await client.request(method, fill(path, thing), json=case.body, headers=globex.headers)
+    ours = await client.request(method, fill(path, thing), json=case.body, headers=acme.headers)
 
     assert theirs.status_code == 404
-    assert things[kind] not in theirs.text
-    assert ours.status_code in (200, 204)
+    assert thing not in theirs.text
+    assert ours.status_code == case.status
 
 
-@pytest.mark.parametrize("route", sorted(BY_ID))
+@pytest.mark.parametrize("route", BY_ID)
 async def test_a_foreign_thing_and_an_unknown_one_are_the_same_404(client, acme, globex, things, route):
-    method, path = route
-    kind, body = BY_ID[route]
+    (method, path), case = route, CASES[route]
+    foreign, unknown = fill(path, things[case.thing]), fill(path, "f" * 24)
 
-    foreign = await client.request(method, fill(path, things[kind]), json=body, headers=globex.headers)
-    unknown = await client.request(method, fill(path, "f" * 24), json=body, headers=globex.headers)
+    answers = [
+        await client.request(method, one, json=case.body, headers=globex.headers)
+        for one in (foreign, unknown)
+    ]
 
-    assert foreign.json() == unknown.json()
+    assert answers[0].json() == answers[1].json()
 
 
-@pytest.mark.parametrize("route", sorted(LISTS))
+@pytest.mark.parametrize("route", LISTS)
 @pytest.mark.parametrize(
     "asked", ["", "?tenantId={0}", "?companyId={0}", "?limit=100&filter[companyId]={0}"]
 )
 async def test_a_list_shows_the_callers_own(client, acme, globex, things, route, asked):
-    method, path = route
+    (method, path), thing = route, things[CASES[route].thing]
     named = {"X-Company-ID": acme.id, "X-Tenant-ID": acme.id}
 
     theirs = await client.request(method, path + asked.format(acme.id), headers={**globex.headers, **named})
     ours = await client.request(method, path, headers=acme.headers)
 
-    assert things[LISTS[route]] in ours.text
-    assert things[LISTS[route]] not in theirs.text
-    if not asked:
-        assert theirs.json()["items"] == []
+    assert thing in ours.text
+    assert thing not in theirs.text
 
 
-@pytest.mark.parametrize("route", sorted(WRITES))
-async def test_a_write_lands_in_the_callers_own_database(client, application, acme, globex, things, route):
-    method, path = route
+@pytest.mark.parametrize("route", WRITES)
+async def test_a_write_lands_in_the_callers_own_company(client, application, acme, globex, things, route):
+    (method, path), case = route, CASES[route]
     before = await contents(application, acme)
 
     made = await client.request(
         method,
-        path.replace("{platform}", "meta"),
-        json=WRITES[route],
+        address(path, things, case),
+        json=case.body,
         headers={**globex.headers, "X-Company-ID": acme.id},
     )
 
-    assert made.status_code == 201
+    assert made.status_code == case.status
     assert await contents(application, acme) == before
-    read = await client.get(made.headers["location"], headers=globex.headers)
-    assert read.status_code == 200
+    listed = await client.get(made.headers["location"].rpartition("/")[0], headers=globex.headers)
+    assert made.json()["id"] in listed.text
 
 
-@pytest.mark.parametrize(
-    "route", sorted(BY_ID.keys() | LISTS.keys() | WRITES.keys() | {("get", "/api/v1/me")})
-)
+@pytest.mark.parametrize("route", OWN)
+async def test_what_is_about_the_company_is_about_the_callers(
+    client, application, acme, globex, things, route
+):
+    (method, path), case = route, CASES[route]
+    before = await contents(application, acme)
+
+    answer = await client.request(
+        method, path, json=case.body, headers={**globex.headers, "X-Company-ID": acme.id}
+    )
+
+    assert answer.status_code == case.status
+    assert acme.id not in answer.text
+    assert await contents(application, acme) == before
+
+
+@pytest.mark.parametrize("route", sorted(CASES.keys() | OF_THE_CALLER))
 @pytest.mark.parametrize(
     "headers",
     [
@@ -152,20 +104,47 @@ async def test_a_write_lands_in_the_callers_own_database(client, application, ac
         {"Authorization": "Bearer x.y.z"},
         {"Authorization": "Basic eDp5"},
         {"X-API-Key": "k"},
+        {"X-API-Key": "jz_live_" + "A" * 43},
     ],
 )
-async def test_nobody_gets_anywhere_without_a_token(client, things, route, headers):
+async def test_nobody_gets_anywhere_without_a_token(client, route, headers):
     method, path = route
+    case, body = CASES.get(route), BODIES.get(route)
 
-    answer = await client.request(method, fill(path, "f" * 24) if "{" in path else path, headers=headers)
+    answer = await client.request(
+        method,
+        fill(path, "f" * 24)
+        if "{" in path and "{platform}" not in path
+        else path.replace("{platform}", "meta"),
+        json=case.body if case else body,
+        headers=headers,
+    )
 
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    refused = route in IN_PERSON and "X-API-Key" in headers
+    assert answer.status_code == (403 if refused else 401)
+    assert refused or answer.headers["www-authenticate"] == "Bearer"
+
+
+BODIES = {
+    ("post", "/api/v1/auth/switch-company"): {"companyId": "f" * 24},
+    ("post", "/api/v1/auth/change-password"): {"oldPassword": "x", "newPassword": "y" * 12},
+    ("post", "/api/v1/auth/totp/confirm"): {"code": "000000"},
+    ("delete", "/api/v1/auth/totp"): {"code": "000000"},
+    ("post", "/api/v1/auth/totp/recovery-codes"): {"code": "000000"},
+    ("patch", "/api/v1/me"): {"fullName": "x"},
+    ("post", "/api/v1/companies"): {"companyName": "x"},
+}
 
 
 async def contents(application, company):
-    database = application.deployment.clusters.client("main")[company.db.tenant.database]
-    found = {}
-    for name in await database.list_collection_names():
-        found[name] = [document async for document in database[name].find().sort("_id", 1)]
+    """Everything of a company's: its own database, and its rows of the shared one."""
+    cluster, found = application.deployment.clusters.client("main"), {}
+    own = cluster[company.db.tenant.database]
+    for name in await own.list_collection_names():
+        found[name] = [document async for document in own[name].find().sort("_id", 1)]
+    shared = cluster[application.settings.system_database]
+    for spec in SYSTEM_COLLECTIONS:
+        if spec.owner_key is not None:
+            rows = shared[spec.name].find({spec.owner_key: ObjectId(company.id)}).sort("_id", 1)
+            found[f"shared {spec.name}"] = [row async for row in rows]
     return found

@@ -8,6 +8,7 @@ from typing import ClassVar
 import pytest
 from bson import ObjectId
 
+from jazzaam.control.audit.jobs import append_control
 from jazzaam.control.plane import ControlPlane
 from jazzaam.crm.notifications.models import NOTIFICATIONS
 from jazzaam.crm.workspace import Workspace
@@ -103,7 +104,8 @@ async def own(_plane: ControlPlane, _fired: Fired) -> None:
     pass
 
 
-TESTED = Registry([note, count, wait, daily, nightly, own])
+TESTED = Registry([note, count, wait, daily, nightly, own, append_control])
+"""And what making a company asks for."""
 
 
 @pytest.fixture

@@ -33,7 +33,9 @@ async def test_a_job_runs_once_and_is_done_and_its_result_is_kept_for_a_while(ac
 
     row = await row_of(acme, place)
     assert (row["state"], row["result"], row["attempt"]) == ("done", "once", 1)
-    assert all(late is None or (isinstance(late, Pointless) and late.reason is Reason.replayed) for late in told)
+    assert all(
+        late is None or (isinstance(late, Pointless) and late.reason is Reason.replayed) for late in told
+    )
     assert row["expiresAt"] - row["endedAt"] == KEEP_ENDED
     assert await notes(acme, "once") == 1
 

@@ -19,7 +19,7 @@ from tests.conftest import forget_tenants
 
 from jazzaam.cli import capsules
 from jazzaam.composition import compose
-from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.control.memberships.repository import memberships_of
 from jazzaam.crm.forms import service as forms
 from jazzaam.crm.forms.models import FORMS, FormType
 from jazzaam.crm.leads.models import LEADS
@@ -171,7 +171,7 @@ class TestThereAndBack:
 
         new_id, _ = await load(path, as_id=str(ObjectId()), owner=globex.email)
 
-        mine = await AccountRepository(operator.deployment.system()).memberships(ObjectId(globex.id))
+        mine = await memberships_of(operator.deployment.system(), ObjectId(globex.id))
         assert {str(membership.company_id) for membership in mine} == {globex.id, new_id}
         with pytest.raises(InvalidInput):
             await load(path, as_id=str(ObjectId()), owner="nobody@example.com")
@@ -453,7 +453,7 @@ class TestHostile:
         assert after == {**before, "companies": before["companies"] + 1}
         company = await root["jazzaam_system"]["companies"].find_one({"_id": ObjectId(new_id)})
         assert company["companyName"] == "Evil"
-        assert company["email"] == f"{new_id}@imported.invalid"
+        assert company["email"] == f"{new_id}@company.invalid"
         assert company["subscriptionPlan"] == "free"
         assert company["userType"] == "company"
         assert company["settings"]["currency"] == "USD"

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 import pytest
 from bson import ObjectId
 
-from jazzaam.control.accounts.repository import UNSCOPED_REASONS
 from jazzaam.control.companies.models import COMPANIES
 from jazzaam.control.memberships.models import MEMBERSHIPS
+from jazzaam.control.unscoped import UNSCOPED_REASONS
 from jazzaam.crm.leads.models import LEADS
 from jazzaam.features import FEATURES, SYSTEM_COLLECTIONS, TENANT_COLLECTIONS
 from jazzaam.tenancy.catalog import TENANTS

@@ -2,6 +2,9 @@
 
 import pytest
 
+from jazzaam.control.memberships.access import FIELD, Access
+from jazzaam.control.memberships.permissions import Permission
+
 
 @pytest.fixture
 async def document(client):
@@ -46,15 +49,29 @@ async def test_every_route_but_the_strangers_is_behind_a_token(document):
         "post /api/v1/auth/resend-code",
         "post /api/v1/auth/login",
         "post /api/v1/auth/refresh",
+        "post /api/v1/auth/forgot-password",
+        "post /api/v1/auth/reset-password",
+        "post /api/v1/invitations/accept",
         "get /api/v1/public/forms/{accessToken}",
         "post /api/v1/public/forms/{accessToken}/submissions",
     }
 
 
+async def test_every_route_states_what_it_needs(document):
+    """One that states nothing is nobody's: `tests/isolation/test_access.py` holds the rules to it."""
+    known = {*Permission, *Access}
+    open_to_all = {Access.nothing, Access.form_token, Access.signed_link}
+    for name, path, operation in operations(document):
+        if path.startswith("/api/"):
+            assert operation.get(FIELD) in known, name
+            assert bool(operation.get("security")) == (operation[FIELD] not in open_to_all), name
+
+
 async def test_every_post_of_a_workspace_takes_an_idempotency_key(document):
     for name, path, operation in operations(document):
         named = {parameter["name"] for parameter in operation.get("parameters", ())}
-        creates = "201" in operation["responses"] and not path.startswith("/api/v1/auth/")
+        secret = path.startswith(("/api/v1/auth/", "/api/v1/api-keys"))
+        creates = "201" in operation["responses"] and not secret
         assert ("idempotency-key" in named) == creates, name
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from jazzaam.cli import jobs, keys, tenants
+from jazzaam.cli import admins, audit, jobs, keys, tenants
 from jazzaam.cli.settings import settings_of
 
 cli = typer.Typer(
@@ -22,6 +22,9 @@ cli = typer.Typer(
 cli.add_typer(tenants.app, name="tenants")
 cli.add_typer(jobs.app, name="jobs")
 cli.add_typer(keys.app, name="keys")
+cli.add_typer(audit.app, name="audit")
+cli.add_typer(admins.admins, name="admins")
+cli.add_typer(admins.companies, name="companies")
 
 
 @cli.command()

@@ -4,10 +4,13 @@ from pathlib import Path
 
 from bson import ObjectId
 
-from jazzaam.cli.operation import Say, known_tenant
+from jazzaam.cli.operation import Say, known_tenant, tell_audit
 from jazzaam.composition import Application
 from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.models import MEMBERSHIPS
+from jazzaam.control.memberships.permissions import Role
+from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.errors import InvalidInput
 from jazzaam.tenancy.capsule import export
 from jazzaam.tenancy.database import CompanyScope, SystemDatabase
@@ -27,6 +30,7 @@ async def export_tenant(application: Application, text: str, path: Path, say: Sa
     tenant = await known_tenant(application, text)
     if tenant.status not in (TenantStatus.active, TenantStatus.suspended):
         raise TenantNotReady(f"{tenant.id} is {tenant.status}: there is nothing whole to export.")
+    await tell_audit(application, tenant, Action.export, Resource.company)
     try:
         done = await export(
             tenant,
@@ -75,7 +79,8 @@ async def import_tenant(
             return
         if await CompanyScope(system, ObjectId(tenant_id))[MEMBERSHIPS].count({}):
             raise InvalidInput([], "Its team is there already: import it with --no-owner.")
-        await AccountRepository(system).add_owner(ObjectId(tenant_id), account.id, clock.now())
+        team = MembershipRepository(system, ObjectId(tenant_id))
+        await team.add(account.id, Role.owner, clock.now())
 
     done = await deployment.importer.load(
         path,
@@ -85,6 +90,7 @@ async def import_tenant(
         at=clock.now,
         also=appoint,
     )
+    await tell_audit(application, done.tenant, Action.import_, Resource.company)
     say(f"{done.tenant.id}: {done.documents} documents imported.")
     if done.new_keys:
         say(f"{done.new_keys} public keys were in use: what they opened has new addresses now.")

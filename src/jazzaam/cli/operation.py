@@ -5,11 +5,15 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from bson import ObjectId
 from pymongo.errors import PyMongoError
 
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
+from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.companies.repository import company_names
+from jazzaam.control.memberships.models import Actor, ActorKind
+from jazzaam.control.plane import ControlPlane
 from jazzaam.errors import InvalidInput, Unavailable
 from jazzaam.tenancy.clusters import plain, require_fit
 from jazzaam.tenancy.models import Tenant, TenantStatus, Tier
@@ -18,6 +22,9 @@ from jazzaam.tenancy.users import OPERATOR
 
 Result = TypeVar("Result")
 Say = Callable[[str], None]
+
+OPERATORS_ACTOR = Actor(ActorKind.operator, "cli")
+"""Who acts, as the audit log keeps it."""
 
 KEPT = (TenantStatus.active, TenantStatus.suspended, TenantStatus.ready)
 """The states in which a tenant's database is whole."""
@@ -68,6 +75,25 @@ async def known_tenant(application: Application, text: str) -> Tenant:
     return tenant
 
 
+async def tell_audit(
+    application: Application, tenant: Tenant, action: Action, resource: Resource, *fields: str
+) -> None:
+    """Tell a company's audit log what the operator is about to do, before it is done."""
+    plane = ControlPlane(application.deployment.system(), application.control)
+
+    async def work() -> None:
+        plane.audit(
+            action,
+            resource,
+            tenant.id,
+            by=OPERATORS_ACTOR,
+            company=ObjectId(tenant.id),
+            fields=fields,
+        )
+
+    await plane.change(work)
+
+
 async def list_tenants(application: Application, say: Say) -> None:
     """Say every tenant's id, state, tier, cluster and name, and when it is to be erased."""
     deployment = application.deployment
@@ -85,6 +111,7 @@ async def set_tier(application: Application, text: str, tier: Tier, grace: timed
     if tenant.tier is tier:
         say(f"{tenant.id} is {tier} already.")
         return
+    await tell_audit(application, tenant, Action.update, Resource.credential, "tier")
     await application.deployment.credentials.set_tier(tenant.id, tier, _now(application), grace)
     say(f"{tenant.id} is {tier} now.")
     await _retire(application, tenant, grace, say)
@@ -95,6 +122,7 @@ async def rotate_credentials(application: Application, text: str, grace: timedel
     tenant = await known_tenant(application, text)
     if tenant.tier is Tier.shared:
         raise InvalidInput([], f"{tenant.id} is shared: `set-tier {tenant.id} dedicated` gives it a user.")
+    await tell_audit(application, tenant, Action.update, Resource.credential, "password")
     rotated = await application.deployment.credentials.rotate(tenant.id, _now(application), grace)
     assert rotated.credential is not None  # noqa: S101 - that is what rotate makes
     say(f"{tenant.id} signs in to MongoDB as t_{tenant.id}_e{rotated.credential.epoch} now.")

@@ -1,19 +1,31 @@
 """The control plane's counterpart of a workspace: the first argument of its rules and jobs."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from bson import ObjectId
 
 from jazzaam.clock import Clock
-from jazzaam.control.passwords import Passwords
+from jazzaam.control.audit.events import AuditedInControl, audited
+from jazzaam.control.audit.heads import HeadsFile
+from jazzaam.control.audit.models import NOWHERE, Action, Origin, Resource
+from jazzaam.control.audit.trail import AuditTrail
+from jazzaam.control.memberships.models import Actor, Member
+from jazzaam.control.password_hashing import Passwords
+from jazzaam.control.requests import Remembered, RequestKey, RequestRepeated, RequestRepository
+from jazzaam.encryption import Cipher
 from jazzaam.events import Event
 from jazzaam.integrations.email import Mailer
 from jazzaam.jobs.publishing import Publishing
 from jazzaam.jobs.registry import Registry
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.care import Care
-from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.tenancy.database import Document, SystemDatabase
 from jazzaam.tenancy.provisioning import Provisioner
 from jazzaam.tenancy.tenancy import Tenancy
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +41,9 @@ class ControlServices:
     leads: Callable[[], Awaitable[bool]]
     ready_tenants: int
     keyring: Keyring
+    cipher: Cipher
+    trail: AuditTrail
+    audit_heads: HeadsFile
     mailer: Mailer
     passwords: Passwords
     mail_from: str
@@ -36,8 +51,71 @@ class ControlServices:
 
 
 class ControlPlane(Publishing[SystemDatabase, Event]):
-    """One request's, or one job's, hold on the shared database."""
+    """One request's, or one job's, hold on the shared database.
 
-    def __init__(self, db: SystemDatabase, services: ControlServices) -> None:
+    `origin` is where the request came from, `request` names one that may come twice.
+    """
+
+    def __init__(
+        self,
+        db: SystemDatabase,
+        services: ControlServices,
+        origin: Origin = NOWHERE,
+        request: RequestKey | None = None,
+    ) -> None:
         super().__init__(db, services.registry, services.clock)
         self.services = services
+        self.origin = origin
+        self._request = request
+
+    async def change(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Run `work` as one unit; a request that was answered before gives what it gave then."""
+        known = await self._known()
+        if known is None:
+            try:
+                return await super().change(work)
+            except RequestRepeated:
+                known = await self._known()
+        assert known is not None  # noqa: S101 - kept for a day, and it was there
+        result: Any = known.result
+        return result
+
+    async def _known(self) -> Remembered | None:
+        return await RequestRepository(self.db).find(self._request) if self._request else None
+
+    async def _write_last(self, events: Sequence[Event], jobs: Sequence[Document], result: object) -> None:
+        if self._request is not None:
+            await RequestRepository(self.db).remember(self._request, result, self.clock.now())
+        await super()._write_last(events, jobs, result)
+
+    def audit(
+        self,
+        action: Action,
+        resource: Resource,
+        resource_id: object,
+        *,
+        by: Member | Actor,
+        company: ObjectId | None = None,
+        account: ObjectId | None = None,
+        fields: Iterable[str] = (),
+        values: Mapping[str, Any] | None = None,
+        failed: bool = False,
+    ) -> None:
+        """Have the running change told to the audit log of a company: `by`'s, or `company`.
+
+        Without either it is told to all companies that `account` works in. `values` says what was changed
+        to; never a secret. Raises `PublishedOutsideChange`.
+        """
+        actor, company_id = (by.actor, by.company_id) if isinstance(by, Member) else (by, company)
+        told = audited(
+            action,
+            resource,
+            resource_id,
+            by=actor,
+            origin=self.origin,
+            at=self.clock.now(),
+            fields=fields,
+            values=values,
+            failed=failed,
+        )
+        self.publish(AuditedInControl(**told, company_id=company_id, account_id=account))

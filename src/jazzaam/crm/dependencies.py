@@ -1,27 +1,25 @@
 """The doors: from a request, or a job's row, to a workspace. Each grants what it needs, no more."""
 
-import hashlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Final
 
 import structlog
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
 
-from jazzaam.control.accounts.dependencies import current_member
-from jazzaam.control.accounts.errors import NoCompany, TokenRefused
+from jazzaam.control.dependencies import COMPANY_ERRORS, current_member, origin_of
 from jazzaam.control.memberships.models import Actor, ActorKind, Member
 from jazzaam.control.memberships.permissions import Permission
-from jazzaam.crm.records import RequestKey
+from jazzaam.control.requests import body_if_idempotent, request_key
 from jazzaam.crm.workspace import Workspace, WorkspaceServices
-from jazzaam.errors import Forbidden, NotFound, Unauthenticated, Unavailable
+from jazzaam.errors import NotFound, Unavailable
 from jazzaam.identifiers import is_public_token
 from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.errors import TenantNotFound, TenantSuspended
 from jazzaam.tenancy.limits import LimitReached
 from jazzaam.tenancy.tenancy import Tenancy
-from jazzaam.tenancy.traffic import CompanyTooBusy, Traffic
+from jazzaam.tenancy.traffic import Traffic
 from jazzaam.web.at_end import at_end
 
 _CHECKED_SECONDS: Final = 0.1
@@ -34,7 +32,7 @@ class NoSuchForm(NotFound):
 
 async def open_workspace(request: Request) -> Workspace:
     """Open a member's workspace: the tenant is their session's, whatever else the request says."""
-    request_body = await _body_if_idempotent(request)
+    request_body = await body_if_idempotent(request)
     member, checked_at = await current_member(request), time.monotonic()
     tenancy: Tenancy = request.app.state.deployment.tenancy
     structlog.contextvars.bind_contextvars(tenant=member.tenant_id)
@@ -109,39 +107,14 @@ def workspace_for_operator(db: TenantDatabase, services: WorkspaceServices) -> W
     return Workspace(db, Member(actor, db.tenant.id, frozenset(Permission)), services)
 
 
-async def _body_if_idempotent(request: Request) -> bytes:
-    """Read the body that an Idempotency-Key goes with, before anything is checked."""
-    asked = request.method == "POST" and "idempotency-key" in request.headers
-    return await request.body() if asked else b""
-
-
 def _workspace(request: Request, db: TenantDatabase, member: Member, body: bytes) -> Workspace:
     services: WorkspaceServices = request.app.state.workspaces
-    key = request.headers.get("idempotency-key") if request.method == "POST" else None
-    if key is None:
-        return Workspace(db, member, services)
-    asked = f"{member.actor.kind} {member.actor.id} {request.url.path} {key}".encode()
-    request_key = RequestKey(hashlib.sha256(asked).hexdigest(), hashlib.sha256(body).hexdigest())
-    return Workspace(db, member, services, request_key)
-
-
-def _documents_key(
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            description="Send the same key and body again to get the same answer, without a second "
-            "effect; kept for 24 hours.",
-            min_length=1,
-            max_length=255,
-        ),
-    ] = None,
-) -> None:
-    """Say in OpenAPI that a POST takes an Idempotency-Key; `_workspace` reads it."""
+    named = request_key(request, f"{member.actor.kind} {member.actor.id}", body)
+    return Workspace(db, member, services, named, origin_of(request))
 
 
 CurrentWorkspace = Annotated[Workspace, Depends(open_workspace)]
-IDEMPOTENT = Depends(_documents_key)
-MEMBER_ERRORS = (Unauthenticated, TokenRefused, Forbidden, NoCompany, TenantSuspended, CompanyTooBusy)
+MEMBER_ERRORS = COMPANY_ERRORS
 """What every route of a member can answer with, for OpenAPI."""
 MEMBER_WRITE_ERRORS = (*MEMBER_ERRORS, LimitReached)
 """And what every one of them that changes something can, since a change may make jobs."""

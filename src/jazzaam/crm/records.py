@@ -1,22 +1,18 @@
-"""What every workspace keeps besides its features' data: history, trash, answered requests, settings."""
+"""What every workspace keeps besides its features' data: history, trash, settings."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from jazzaam.control.memberships.models import Actor
-from jazzaam.errors import Conflict, FieldError, InvalidInput
+from jazzaam.control.requests import IDEMPOTENCY
 from jazzaam.events import Event
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.database import Document, TenantDatabase
 
 TRASH_KEPT: Final = timedelta(days=30)
-REQUESTS_KEPT: Final = timedelta(hours=24)
-_WRITE_CONFLICT: Final = 112
 _MOVED_AT_ONCE: Final = 50
 _FORGOTTEN_AT_ONCE: Final = 500
 
@@ -48,72 +44,10 @@ TRASH: Final = CollectionSpec(
 )
 """Deleted documents, whole: {kind, document, leadId, by, at}; `kind` is their collection's name."""
 
-IDEMPOTENCY: Final = CollectionSpec(
-    "idempotency",
-    indexes=(IndexSpec("forgets after a day", (("at", 1),), expire_after=REQUESTS_KEPT),),
-    transient=True,
-)
-"""Requests that were answered, by the hash of who asked what under which key."""
-
 SETTINGS: Final = CollectionSpec("settings")
 """One document for each kind of setting, by its name."""
 
 RECORDS: Final = (ACTIVITIES, TRASH, IDEMPOTENCY, SETTINGS)
-
-
-class RequestRunning(Conflict):
-    """The first request with this Idempotency-Key has not been answered yet."""
-
-
-class RequestRepeated(Exception):
-    """This request was answered before."""
-
-
-@dataclass(frozen=True, slots=True)
-class RequestKey:
-    """A request that may be sent again: who, what and its key hashed, and its body hashed."""
-
-    id: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """What an earlier request came to; `result` is what its work returned."""
-
-    result: Any
-
-
-class RequestRepository:
-    """Requests that were answered."""
-
-    def __init__(self, db: TenantDatabase) -> None:
-        self._rows = db[IDEMPOTENCY]
-
-    async def find(self, request: RequestKey) -> Remembered | None:
-        """Find what a request came to; raises `InvalidInput` when its body was another."""
-        row = await self._rows.find_one({"_id": request.id}, {"body": 1, "result": 1})
-        if row is None:
-            return None
-        if row["body"] != request.body:
-            raise InvalidInput(
-                [FieldError("/header/Idempotency-Key", "reused", "was used for another body")]
-            )
-        return Remembered(row["result"])
-
-    async def remember(self, request: RequestKey, result: object, at: datetime) -> None:
-        """Keep a result in the running change.
-
-        Raises `RequestRunning` while another transaction does the same, `RequestRepeated` when one did.
-        """
-        try:
-            await self._rows.insert({"_id": request.id, "body": request.body, "result": result, "at": at})
-        except DuplicateKeyError:
-            raise RequestRepeated from None
-        except OperationFailure as error:
-            if error.code == _WRITE_CONFLICT:
-                raise RequestRunning from None
-            raise
 
 
 async def write_activities(db: TenantDatabase, events: Sequence[Event], actor: Actor, at: datetime) -> None:

@@ -1,20 +1,18 @@
 """A member at work in their company's database: the first argument of every rule."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jazzaam.clock import Clock
+from jazzaam.control.audit.events import Audited, audited
+from jazzaam.control.audit.models import NOWHERE, Action, Origin, Resource
+from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.billing.plans import LIMITS, QUEUED_JOBS
 from jazzaam.control.memberships.models import ActorKind, Member
-from jazzaam.crm.records import (
-    Remembered,
-    RequestKey,
-    RequestRepeated,
-    RequestRepository,
-    write_activities,
-)
+from jazzaam.control.requests import Remembered, RequestKey, RequestRepeated, RequestRepository
+from jazzaam.crm.records import write_activities
 from jazzaam.events import Event
 from jazzaam.jobs.publishing import Publishing
 from jazzaam.jobs.registry import Registry
@@ -40,6 +38,7 @@ class WorkspaceServices:
     catalog: Catalog
     limits: Limits
     on_leads: Sequence[CollectionSpec]
+    trail: AuditTrail
     forms_url: str
 
 
@@ -58,7 +57,8 @@ class _Jobs:
 class Workspace(Publishing[TenantDatabase, Event]):
     """One tenant's database, and who is at work in it.
 
-    A door makes one; see `crm.dependencies`. `request` names a request that may come twice.
+    A door makes one; see `crm.dependencies`. `request` names a request that may come twice, `origin` says
+    where it came from.
     """
 
     def __init__(
@@ -67,10 +67,12 @@ class Workspace(Publishing[TenantDatabase, Event]):
         member: Member,
         services: WorkspaceServices,
         request: RequestKey | None = None,
+        origin: Origin = NOWHERE,
     ) -> None:
         super().__init__(db, services.registry, services.clock)
         self.member = member
         self.services = services
+        self.origin = origin
         self._request = request
         self._jobs = _Jobs()
         self._remembered: Remembered | None = None
@@ -84,7 +86,7 @@ class Workspace(Publishing[TenantDatabase, Event]):
         pass it gets `LimitReached`; a visitor, a job and the operator are not refused.
         """
         self._jobs = jobs = _Jobs()
-        never_refused = self.member.actor.kind is not ActorKind.account
+        never_refused = self.member.actor.kind not in (ActorKind.account, ActorKind.api_key)
         try:
             while True:
                 try:
@@ -100,6 +102,32 @@ class Workspace(Publishing[TenantDatabase, Event]):
             raise
         finally:
             self._give_back_jobs(jobs)
+
+    def audit(
+        self,
+        action: Action,
+        resource: Resource,
+        resource_id: object,
+        *,
+        fields: Iterable[str] = (),
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Have the running change told to the company's audit log.
+
+        `fields` names what was changed; `values` holds nothing of a lead and no secret. Raises
+        `PublishedOutsideChange`.
+        """
+        told = audited(
+            action,
+            resource,
+            resource_id,
+            by=self.member.actor,
+            origin=self.origin,
+            at=self.clock.now(),
+            fields=fields,
+            values=values,
+        )
+        self.publish(Audited(**told))
 
     @asynccontextmanager
     async def reserving(self, counts: Mapping[str, int]) -> AsyncGenerator[Reservation]:

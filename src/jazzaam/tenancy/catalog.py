@@ -3,6 +3,7 @@
 Both are cached under the one-second rule (`tenancy.freshness`).
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -128,6 +129,12 @@ class Catalog:
             return None
         self.forget(TenantId(row["_id"]))
         return tenant_of(row)
+
+    async def set_limits(
+        self, tenant_id: TenantId, limits: Mapping[str, int | None], *, within: SystemDatabase
+    ) -> None:
+        """Change what a tenant may use, in that handle's running change; `forget` it after the commit."""
+        await self.alter({"_id": tenant_id}, {"$set": {"limits": dict(limits)}}, within=within)
 
     def forget(self, tenant_id: TenantId) -> None:
         """Read a tenant's row again at its next use."""

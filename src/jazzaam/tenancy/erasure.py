@@ -37,7 +37,8 @@ class Erasure:
     """Suspends, resumes and erases tenants.
 
     `shared` are the shared collections; those that hold rows of tenants lose them. `owner_of` gives a
-    tenant as those with an `owner_key` name it. `removers` take the place of deleting, by collection name.
+    tenant as those with an `owner_key` name it. `removers` take the place of deleting, by collection
+    name; one for a collection whose rows name no owner takes what is a tenant's away there too.
     Between closing a tenant for good and removing anything, `fence` passes: the longest that work begun
     before may go on.
     """
@@ -171,6 +172,8 @@ class Erasure:
                 await remover(self._system, tenant.id)
             else:
                 await rows[0].delete_many(rows[1])
+        for name in self._removers.keys() - {spec.name for spec in self._shared}:
+            await self._removers[name](self._system, tenant.id)
         self._observe(Step.rows_removed)
 
     def _rows(self, tenant_id: TenantId, spec: CollectionSpec) -> tuple[Any, Document]:

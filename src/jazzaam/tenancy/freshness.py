@@ -233,7 +233,7 @@ class FreshCache(Generic[Key, Value]):
         entry = self._entries.pop(key, None)
         if entry is None:
             return
-        for source in entry.loaded.sources:
+        for source in set(entry.loaded.sources):
             keys = self._made_from[source]
             keys.discard(key)
             if not keys:

@@ -4,6 +4,7 @@
 - *relay* notices jobs: it finds documents of `jobs`, in any database, and can do nothing else.
 - *watcher* hears the changes of a whole cluster, so it could read everything; `tenancy.watching`, the
   one module that uses it, asks for namespaces, ids and operations alone.
+- *auditor* adds rows to `auditlogs`, and can neither change nor remove one.
 - *operator* changes what exists: it drops databases and keeps users; the command line alone uses it.
 
 A dedicated tenant has a user of its own beside these; see `tenancy.credentials`.
@@ -73,6 +74,10 @@ RELAY: Final = ClusterUser(
 WATCHER: Final = ClusterUser(
     "jazzaam_watcher", ({"resource": ANYWHERE, "actions": ("find", "changeStream")},)
 )
+AUDITOR: Final = ClusterUser(
+    "jazzaam_auditor",
+    ({"resource": {"db": "", "collection": "auditlogs"}, "actions": ("find", "insert")},),
+)
 OPERATOR: Final = ClusterUser(
     "jazzaam_operator",
     (
@@ -81,4 +86,4 @@ OPERATOR: Final = ClusterUser(
         {"resource": {"cluster": True}, "actions": ("listDatabases", "serverStatus")},
     ),
 )
-CLUSTER_USERS: Final = (APP, RELAY, WATCHER, OPERATOR)
+CLUSTER_USERS: Final = (APP, RELAY, WATCHER, AUDITOR, OPERATOR)

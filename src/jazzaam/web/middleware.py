@@ -51,6 +51,7 @@ class Envelope:
             return
         started = time.perf_counter()
         request_id = _request_id(scope)
+        scope["jazzaam.request_id"] = request_id.decode()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         status, whole = 0, False

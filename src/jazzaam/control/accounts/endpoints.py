@@ -1,41 +1,40 @@
 """The account routes."""
 
-from bson import ObjectId
 from fastapi import APIRouter, Request, Response
 
-from jazzaam.config import Settings
 from jazzaam.control.accounts import service
-from jazzaam.control.accounts.dependencies import SIGNED_IN, CurrentPrincipal, Plane
-from jazzaam.control.accounts.errors import (
-    EmailNotVerified,
-    PasswordTooCommon,
-    TokenRefused,
-    WrongCode,
-    WrongCredentials,
-)
-from jazzaam.control.accounts.models import CODE_TRIES_A_DAY
-from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.control.accounts.errors import PasswordTooCommon, WrongCode
+from jazzaam.control.accounts.models import CODE_TRIES_A_DAY, Principal
 from jazzaam.control.accounts.schemas import (
     CompanyRef,
-    Login,
     Me,
+    MeChange,
     MembershipOut,
-    Refresh,
+    NewCompany,
     Register,
     Registered,
     ResendCode,
     Tokens,
     VerifyEmail,
 )
-from jazzaam.control.accounts.service import NewAccount, TokenPair
-from jazzaam.errors import TooManyRequests, Unauthenticated
+from jazzaam.control.accounts.service import NewAccount, Profile
+from jazzaam.control.dependencies import (
+    IN_PERSON,
+    PERSON_ERRORS,
+    CurrentPrincipal,
+    Plane,
+    PlaneOnce,
+    limits_of,
+)
+from jazzaam.control.memberships.access import Access, needs
+from jazzaam.control.requests import IDEMPOTENT
+from jazzaam.errors import TooManyRequests
+from jazzaam.web.origin import network_of
 from jazzaam.web.problems import documented
-from jazzaam.web.rate_limits import RateLimits, network_of
 
 router = APIRouter(tags=["accounts"])
 
 _HOUR = 3600
-_QUARTER = 900
 _DAY = 86_400
 
 
@@ -43,11 +42,12 @@ _DAY = 86_400
     "/auth/register",
     status_code=201,
     summary="Register a company or a person",
+    openapi_extra=needs(Access.nothing),
     responses=documented(PasswordTooCommon, TooManyRequests),
 )
 async def register(request: Request, body: Register, plane: Plane) -> Registered:
     """Keep a registration and mail its code. The answer is the same when the address is taken."""
-    limits, settings = _limits(request)
+    limits, settings = limits_of(request)
     network = network_of(request)
     await limits.spend("signups-network", network, limit=settings.signups_per_network, seconds=_HOUR)
     await limits.spend("signups-email", body.email, limit=settings.signups_per_email, seconds=_HOUR)
@@ -61,15 +61,16 @@ async def register(request: Request, body: Register, plane: Plane) -> Registered
 @router.post(
     "/auth/verify-email",
     summary="Prove the address, and start",
+    openapi_extra=needs(Access.nothing),
     responses=documented(WrongCode, TooManyRequests),
 )
 async def verify_email(request: Request, body: VerifyEmail, plane: Plane) -> Tokens:
     """Enter the code: the account, and for a company its own database, are made now."""
-    limits, _ = _limits(request)
+    limits, _ = limits_of(request)
     address = await service.registered_address(plane, body.registration_token)
     if address is not None:
         await limits.spend("code-tries", address, limit=CODE_TRIES_A_DAY, seconds=_DAY)
-    return _tokens(await service.verify_email(plane, body.registration_token, body.code))
+    return Tokens.of(await service.verify_email(plane, body.registration_token, body.code))
 
 
 @router.post(
@@ -77,11 +78,12 @@ async def verify_email(request: Request, body: VerifyEmail, plane: Plane) -> Tok
     status_code=202,
     response_class=Response,
     summary="Ask for a new code",
+    openapi_extra=needs(Access.nothing),
     responses=documented(TooManyRequests),
 )
 async def resend_code(request: Request, body: ResendCode, plane: Plane) -> Response:
     """Mail a new code to the address of a registration, if there is one."""
-    limits, settings = _limits(request)
+    limits, settings = limits_of(request)
     network = network_of(request)
     await limits.spend("resends-network", network, limit=settings.signups_per_network, seconds=_HOUR)
     address = await service.registered_address(plane, body.registration_token)
@@ -91,77 +93,67 @@ async def resend_code(request: Request, body: ResendCode, plane: Plane) -> Respo
     return Response(status_code=202)
 
 
-@router.post(
-    "/auth/login",
-    summary="Sign in",
-    responses=documented(WrongCredentials, EmailNotVerified, TooManyRequests),
-)
-async def login(request: Request, body: Login, plane: Plane) -> Tokens:
-    """Sign in. Every failure is the same 401, but for an address whose code is still to be entered."""
-    limits, settings = _limits(request)
-    await limits.spend(
-        "logins-network", network_of(request), limit=settings.logins_per_network, seconds=_QUARTER
-    )
-    await limits.spend("logins-email", body.email, limit=settings.logins_per_email, seconds=_QUARTER)
-    return _tokens(await service.log_in(plane, body.email, body.password))
-
-
-@router.post("/auth/refresh", summary="Exchange a refresh token", responses=documented(TokenRefused))
-async def refresh(body: Refresh, plane: Plane) -> Tokens:
-    """Get a new pair. A refresh token that was used before ends the whole session."""
-    return _tokens(await service.refresh(plane, body.refresh_token))
-
-
-@router.post(
-    "/auth/logout",
-    status_code=204,
-    summary="Sign out",
-    dependencies=SIGNED_IN,
-    responses=documented(Unauthenticated, TokenRefused),
-)
-async def logout(principal: CurrentPrincipal, plane: Plane) -> None:
-    """End this session, here and in every process."""
-    await service.log_out(plane, principal.session_id)
-
-
 @router.get(
     "/me",
     summary="Who am I, and where?",
-    dependencies=SIGNED_IN,
-    responses=documented(Unauthenticated, TokenRefused),
+    dependencies=IN_PERSON,
+    openapi_extra=needs(Access.session),
+    responses=documented(*PERSON_ERRORS),
 )
 async def me(principal: CurrentPrincipal, plane: Plane) -> Me:
     """Read the account that is signed in, its companies, and what it may do in the present one."""
-    accounts = AccountRepository(plane.db)
-    profile = await accounts.profile(ObjectId(principal.account_id))
-    if profile is None:
-        raise TokenRefused
+    return _me(principal, await service.profile(plane, principal))
+
+
+@router.patch(
+    "/me",
+    summary="Change what I say of myself",
+    dependencies=IN_PERSON,
+    openapi_extra=needs(Access.session),
+    responses=documented(*PERSON_ERRORS),
+)
+async def change_me(body: MeChange, principal: CurrentPrincipal, plane: Plane) -> Me:
+    """Change the account's name, as colleagues see it."""
+    await service.change_profile(plane, principal, body.full_name)
+    return _me(principal, await service.profile(plane, principal))
+
+
+@router.post(
+    "/companies",
+    status_code=201,
+    summary="Start a company",
+    dependencies=[*IN_PERSON, IDEMPOTENT],
+    openapi_extra=needs(Access.session),
+    responses=documented(*PERSON_ERRORS, TooManyRequests),
+)
+async def start_company(
+    request: Request, body: NewCompany, principal: CurrentPrincipal, plane: PlaneOnce
+) -> CompanyRef:
+    """Start a company of one's own, with a database of its own; enter it with POST /auth/switch-company."""
+    limits, settings = limits_of(request)
+    account = str(principal.account_id)
+    await limits.spend("companies", account, limit=settings.companies_per_account, seconds=_DAY)
+    company_id = await service.start_company(plane, principal, body.company_name)
+    return CompanyRef(id=str(company_id), company_name=body.company_name)
+
+
+def _me(principal: Principal, known: Profile) -> Me:
     memberships = [
-        MembershipOut(
-            company_id=str(membership.company_id),
-            company_name=await accounts.company_name(membership.company_id),
-            role=membership.role,
-        )
-        for membership in await accounts.memberships(ObjectId(principal.account_id))
+        MembershipOut(company_id=str(one.company_id), company_name=one.company_name, role=one.role)
+        for one in known.workplaces
     ]
-    here = next((one for one in memberships if one.company_id == principal.tenant_id), None)
+    member = principal.member
+    here = next((one for one in memberships if member and one.company_id == member.tenant_id), None)
     return Me(
-        id=principal.account_id,
-        email=profile["email"],
-        account_type=profile["userType"],
+        id=str(principal.account_id),
+        email=known.email,
+        full_name=known.full_name,
+        account_type=known.account_type,
+        has_password=known.has_password,
+        has_second_factor=known.has_second_factor,
+        platform_admin=known.platform_admin,
         company=CompanyRef(id=here.company_id, company_name=here.company_name) if here else None,
         memberships=memberships,
-        permissions=sorted(principal.permissions),
-    )
-
-
-def _limits(request: Request) -> tuple[RateLimits, Settings]:
-    return request.app.state.rate_limits, request.app.state.settings
-
-
-def _tokens(pair: TokenPair) -> Tokens:
-    return Tokens(
-        access_token=pair.access_token,
-        refresh_token=pair.refresh_token,
-        expires_in=pair.expires_in,
+        role=member.role if member else None,
+        permissions=sorted(member.permissions) if member else [],
     )

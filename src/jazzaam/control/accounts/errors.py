@@ -33,3 +33,15 @@ class AccountExists(Conflict):
 
 class NoCompany(Forbidden):
     """You do not work in a company yet."""
+
+
+class NotAPerson(Forbidden):
+    """An API key cannot do this: sign in."""
+
+
+class SecondFactorRequired(Forbidden):
+    """This company asks for a second factor: set one up with POST /auth/totp first."""
+
+
+class SecondFactorNeeded(Unauthenticated):
+    """The password is right: send the code of your second factor, or a recovery code, as `code` too."""

@@ -1,12 +1,11 @@
 """What accounts do later: mail a code."""
 
 from datetime import timedelta
-from email.message import EmailMessage
-from email.utils import formatdate, make_msgid, parseaddr
 
 from jazzaam.control.accounts.codes import code_for
 from jazzaam.control.accounts.events import CodeRequested
 from jazzaam.control.accounts.repository import RegistrationRepository
+from jazzaam.control.mails import send
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import Fired, job
 from jazzaam.jobs.retry import RetryPolicy
@@ -47,15 +46,7 @@ async def mail_code(plane: ControlPlane, event: CodeRequested) -> None:
     else:
         code = code_for(services.keyring.key(CODE_PURPOSE), waiting.salt, waiting.number)
         subject, text = "Your code", _CODE_TEXT.format(code=code)
-    message = EmailMessage()
-    message["From"] = services.mail_from
-    message["To"] = event.email
-    message["Subject"] = f"Jazzaam: {subject}"
-    message["Date"] = formatdate(localtime=False)
-    message["Message-ID"] = make_msgid(domain=parseaddr(services.mail_from)[1].partition("@")[2])
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(text)
-    await services.mailer.send(message)
+    await send(services, event.email, subject, text)
 
 
 @job("accounts.forget_registrations", atomic=True, cron=Cron("7 * * * *", Beat.control))

@@ -7,7 +7,8 @@ from typing import Final
 
 from bson import ObjectId
 
-from jazzaam.control.memberships.permissions import Permission
+from jazzaam.control.memberships.models import Actor, ActorKind, Member
+from jazzaam.control.memberships.permissions import Permission, Role
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 
 REGISTRATION_LASTS: Final = timedelta(hours=24)
@@ -66,7 +67,10 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A sign-in that can be refreshed; `seed` and `generation` give its refresh token."""
+    """A sign-in that can be refreshed; `seed` and `generation` give its refresh token.
+
+    `grant_id` is the support grant of a platform admin's session in a company that is not theirs.
+    """
 
     id: ObjectId
     account_id: ObjectId
@@ -75,14 +79,38 @@ class Session:
     membership_version: int
     generation: int
     seed: bytes
+    grant_id: ObjectId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an account stands in a company now."""
+
+    membership_id: ObjectId
+    version: int
+    role: Role
+    permissions: frozenset[Permission]
+    own_leads_only: bool
+    lacks_second_factor: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is signed in, and where; `tenant_id` is None for an account without a company."""
+    """Who is signed in, and where; `member` is None for an account without a company.
+
+    `role_version` is what a token must have been made with. One who `lacks_second_factor` has to set it up
+    before the company lets them in.
+    """
 
     session_id: str
-    account_id: str
-    tenant_id: str | None
-    membership_version: int
-    permissions: frozenset[Permission]
+    ends_at: datetime
+    account_id: ObjectId
+    member: Member | None
+    role_version: int
+    platform_admin: bool
+    lacks_second_factor: bool
+
+    @property
+    def actor(self) -> Actor:
+        """Who did something, as histories keep it."""
+        return self.member.actor if self.member else Actor(ActorKind.account, str(self.account_id))

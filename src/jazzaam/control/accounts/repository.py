@@ -3,9 +3,10 @@
 These are the queries of the shared database that cannot know a company yet: each says why.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
@@ -21,14 +22,10 @@ from jazzaam.control.accounts.models import (
     Registration,
     Session,
 )
+from jazzaam.control.audit.models import Origin
 from jazzaam.control.companies.models import COMPANIES, DEFAULT_SETTINGS
-from jazzaam.control.memberships.models import MEMBERSHIPS, Membership
-from jazzaam.control.memberships.permissions import Role
-from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
+from jazzaam.tenancy.database import BoundCollection, CompanyScope, Document, SystemDatabase
 
-UNSCOPED_REASONS: Final = frozenset(
-    {"sign-in by address", "the session's own rows", "an account's companies", "a new account"}
-)
 _REGISTRATION_FIELDS: Final = {
     "accountId": 1,
     "accountType": 1,
@@ -44,19 +41,40 @@ _SESSION_FIELDS: Final = {
     "companyId": 1,
     "membershipId": 1,
     "generation": 1,
+    "grantId": 1,
     "seed": 1,
     "expiresAt": 1,
+}
+_SHOWN_SESSION: Final = {"companyId": 1, "address": 1, "agent": 1, "createdAt": 1, "refreshedAt": 1}
+_MOST_SHOWN: Final = 200
+_ACCOUNT_FIELDS: Final = {"email": 1, "password": 1, "isActive": 1, "secondFactor": 1}
+_PROFILE_FIELDS: Final = {
+    "email": 1,
+    "userType": 1,
+    "fullName": 1,
+    "password": 1,
+    "platformAdmin": 1,
+    "secondFactor.confirmed": 1,
+    "createdAt": 1,
+}
+_STANDING_FIELDS: Final = {
+    "isActive": 1,
+    "platformAdmin": 1,
+    "secondFactor.confirmed": 1,
+    "settings.leadVisibility": 1,
+    "settings.requireSecondFactor": 1,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What signing in needs of an account."""
+    """What signing in needs of an account; `second_factor` is as it is stored, when it is confirmed."""
 
     id: ObjectId
     email: str
     password_hash: str | None
     is_active: bool
+    second_factor: Document | None = None
 
 
 class RegistrationRepository:
@@ -140,77 +158,154 @@ class AccountRepository:
     async def by_email(self, email: str) -> Account | None:
         """Find the account that signs in with an address."""
         row = await self._db.unscoped(COMPANIES, "sign-in by address").find_one(
-            {"email": email}, {"email": 1, "password": 1, "isActive": 1}
+            {"email": email}, _ACCOUNT_FIELDS
         )
-        if row is None:
-            return None
-        return Account(row["_id"], row["email"], row.get("password"), row.get("isActive", True))
+        return _account(row) if row else None
 
-    async def add(self, registration: Registration, account_id: ObjectId, at: datetime) -> None:
-        """Write the account of a registration under an id; raises `AccountExists`."""
+    async def get(self, account_id: ObjectId) -> Account | None:
+        """Find an account by its id."""
+        row = await self._own(account_id).find_one({}, _ACCOUNT_FIELDS)
+        return _account(row) if row else None
+
+    async def add(
+        self,
+        account_id: ObjectId,
+        email: str,
+        at: datetime,
+        *,
+        password_hash: str | None,
+        account_type: AccountType,
+        company_name: str = "",
+    ) -> None:
+        """Write an account whose address is proved; raises `AccountExists`."""
+        row: Document = {
+            "_id": account_id,
+            "email": email,
+            "userType": account_type,
+            "companyName": company_name,
+            "provider": "local",
+            "emailVerified": True,
+            "isActive": True,
+            "subscriptionPlan": "free",
+            "subscriptionStatus": "trial",
+            "settings": dict(DEFAULT_SETTINGS),
+            "revision": 1,
+            "createdAt": at,
+            "updatedAt": at,
+        }
+        if password_hash is not None:
+            row["password"] = password_hash
         try:
-            await self._db.unscoped(COMPANIES, "a new account").insert(
-                {
-                    "_id": account_id,
-                    "email": registration.email,
-                    "password": registration.password_hash,
-                    "userType": registration.account_type,
-                    "companyName": registration.company_name,
-                    "provider": "local",
-                    "emailVerified": True,
-                    "isActive": True,
-                    "subscriptionPlan": "free",
-                    "subscriptionStatus": "trial",
-                    "settings": dict(DEFAULT_SETTINGS),
-                    "revision": 1,
-                    "createdAt": at,
-                    "updatedAt": at,
-                }
-            )
+            await self._db.unscoped(COMPANIES, "a new account").insert(row)
         except DuplicateKeyError:
             raise AccountExists from None
 
-    async def add_owner(self, company_id: ObjectId, account_id: ObjectId, at: datetime) -> Membership:
-        """Make an account the owner of a company."""
-        membership = Membership(ObjectId(), company_id, Role.owner, 1)
-        await CompanyScope(self._db, company_id)[MEMBERSHIPS].insert(
-            {
-                "_id": membership.id,
-                "accountId": account_id,
-                "role": membership.role,
-                "isActive": True,
-                "version": membership.version,
-                "createdAt": at,
-                "updatedAt": at,
-            }
-        )
-        return membership
-
     async def set_password(self, account_id: ObjectId, password_hash: str) -> None:
-        """Replace the stored hash."""
-        await CompanyScope(self._db, account_id)[COMPANIES].update_one(
-            {}, {"$set": {"password": password_hash}}
+        """Replace the stored hash; a reset that was asked for before is void."""
+        await self._own(account_id).update_one(
+            {}, {"$set": {"password": password_hash}, "$unset": {"passwordReset": ""}}
         )
 
-    async def memberships(self, account_id: ObjectId) -> list[Membership]:
-        """List where an account works, the oldest first."""
-        cursor = self._db.unscoped(MEMBERSHIPS, "an account's companies").find(
-            {"accountId": account_id, "isActive": True},
-            {"companyId": 1, "role": 1, "version": 1},
-            sort=[("_id", 1)],
+    async def begin_reset(self, email: str, seed: bytes, ends_at: datetime) -> ObjectId | None:
+        """Let a password be reset by who is mailed at an address; gives the account, if there is one."""
+        row = await self._db.unscoped(COMPANIES, "sign-in by address").find_one_and_update(
+            {"email": email, "isActive": {"$ne": False}},
+            {"$set": {"passwordReset": {"seed": seed, "endsAt": ends_at}}},
+            {"_id": 1},
         )
-        return [_membership(row) async for row in cursor]
+        return row["_id"] if row else None
+
+    async def finish_reset(
+        self, account_id: ObjectId, seed: bytes, password_hash: str, at: datetime
+    ) -> bool:
+        """Set the password of who was mailed, once; False when that reset is over or used."""
+        return await self._own(account_id).update_one(
+            {"passwordReset.seed": seed, "passwordReset.endsAt": {"$gt": at}},
+            {"$set": {"password": password_hash, "emailVerified": True}, "$unset": {"passwordReset": ""}},
+        )
 
     async def profile(self, account_id: ObjectId) -> Document | None:
         """Read what an account may know of itself."""
-        return await CompanyScope(self._db, account_id)[COMPANIES].find_one(
-            {}, {"email": 1, "userType": 1, "companyName": 1, "createdAt": 1}
+        return await self._own(account_id).find_one({}, _PROFILE_FIELDS)
+
+    async def set_admin(self, account_id: ObjectId, *, to: bool) -> None:
+        """Make an account a platform admin, or no more."""
+        update = {"$set": {"platformAdmin": True}} if to else {"$unset": {"platformAdmin": ""}}
+        await self._own(account_id).update_one({}, update)
+
+    async def people(self, account_ids: Sequence[ObjectId]) -> dict[ObjectId, Document]:
+        """Read what colleagues see of accounts: name and address."""
+        rows = self._db.unscoped(COMPANIES, "an account's companies").find(
+            {"_id": {"$in": list(account_ids)}}, {"email": 1, "fullName": 1}
+        )
+        return {row["_id"]: row async for row in rows}
+
+    async def change_profile(self, account_id: ObjectId, new: Document, at: datetime) -> None:
+        """Change what an account says of itself."""
+        await self._own(account_id).update_one({}, {"$set": {**new, "updatedAt": at}})
+
+    async def standing(self, account_or_company_id: ObjectId) -> Document | None:
+        """Read what decides on every request: of an account, of a company, or of one that is both."""
+        return await self._own(account_or_company_id).find_one({}, _STANDING_FIELDS)
+
+    async def second_factor(self, account_id: ObjectId) -> Document | None:
+        """Read a second factor, also one that is not confirmed yet."""
+        row = await self._own(account_id).find_one({}, {"secondFactor": 1})
+        return row.get("secondFactor") if row else None
+
+    async def put_second_factor(self, account_id: ObjectId, factor: Document) -> bool:
+        """Begin a second factor in the place of one that was never confirmed; False when one was."""
+        return await self._own(account_id).update_one(
+            {"secondFactor.confirmed": {"$ne": True}}, {"$set": {"secondFactor": factor}}
         )
 
-    async def company_name(self, company_id: ObjectId) -> str:
-        """Read a company's name."""
-        row = await CompanyScope(self._db, company_id)[COMPANIES].find_one({}, {"companyName": 1})
-        return str(row.get("companyName", "")) if row else ""
+    async def confirm_second_factor(
+        self, account_id: ObjectId, step: int, recovery_hashes: list[bytes]
+    ) -> bool:
+        """Ask for the second factor from now on; False when it is asked for already."""
+        return await self._own(account_id).update_one(
+            {"secondFactor.confirmed": False},
+            {
+                "$set": {
+                    "secondFactor.confirmed": True,
+                    "secondFactor.lastStep": step,
+                    "secondFactor.recovery": recovery_hashes,
+                }
+            },
+        )
+
+    async def use_step(self, account_id: ObjectId, step: int) -> bool:
+        """Use up a time step's code; False when it, or a later one, was used before."""
+        return await self._own(account_id).update_one(
+            {"secondFactor.confirmed": True, "secondFactor.lastStep": {"$lt": step}},
+            {"$set": {"secondFactor.lastStep": step}},
+        )
+
+    async def use_recovery(self, account_id: ObjectId, digest: bytes) -> bool:
+        """Use up a recovery code; False when there is none like it."""
+        return await self._own(account_id).update_one(
+            {"secondFactor.confirmed": True, "secondFactor.recovery": digest},
+            {"$pull": {"secondFactor.recovery": digest}},
+        )
+
+    async def renew_recovery(self, account_id: ObjectId, hashes: list[bytes]) -> None:
+        """Put new recovery codes in the place of the old."""
+        await self._own(account_id).update_one(
+            {"secondFactor.confirmed": True}, {"$set": {"secondFactor.recovery": hashes}}
+        )
+
+    async def remove_second_factor(self, account_id: ObjectId) -> None:
+        """Ask for a second factor no more."""
+        await self._own(account_id).update_one({}, {"$unset": {"secondFactor": ""}})
+
+    def _own(self, account_id: ObjectId) -> BoundCollection:
+        return CompanyScope(self._db, account_id)[COMPANIES]
+
+
+async def platform_admins(db: SystemDatabase) -> list[str]:
+    """List the addresses of the platform admins: for the operator."""
+    rows = db.unscoped(COMPANIES, "the fleet's names").find({"platformAdmin": True}, {"email": 1})
+    return [row["email"] async for row in rows]
 
 
 class SessionRepository:
@@ -220,25 +315,38 @@ class SessionRepository:
         self._db = db
         self._rows = db.unscoped(SESSIONS, "the session's own rows")
 
-    async def add(self, session: Session, at: datetime) -> None:
-        """Write a new session."""
+    async def add(self, session: Session, origin: Origin, at: datetime, ends_at: datetime) -> None:
+        """Write a new session, with where it was begun."""
         await self._rows.insert(
             {
                 "_id": session.id,
                 "accountId": session.account_id,
                 "companyId": session.company_id,
                 "membershipId": session.membership_id,
+                "grantId": session.grant_id,
                 "generation": session.generation,
                 "seed": session.seed,
+                "address": origin.address,
+                "agent": origin.agent,
                 "createdAt": at,
                 "refreshedAt": at,
-                "expiresAt": at + SESSION_LASTS,
+                "expiresAt": ends_at,
             }
         )
 
     async def find(self, session_id: ObjectId, at: datetime) -> Document | None:
         """Read a session that has not ended."""
         return await self._rows.find_one({"_id": session_id, "expiresAt": {"$gt": at}}, _SESSION_FIELDS)
+
+    async def of_account(self, account_id: ObjectId, at: datetime) -> list[Document]:
+        """List where an account is signed in, the newest first."""
+        found = self._rows.find(
+            {"accountId": account_id, "expiresAt": {"$gt": at}},
+            _SHOWN_SESSION,
+            sort=[("createdAt", -1)],
+            limit=_MOST_SHOWN,
+        )
+        return await found.to_list()
 
     async def advance(self, session_id: ObjectId, generation: int, at: datetime) -> bool:
         """Use up `generation` of a session; False when somebody else did."""
@@ -250,21 +358,25 @@ class SessionRepository:
             },
         )
 
-    async def end(self, session_id: ObjectId) -> None:
-        """End a session; safe to repeat."""
-        await self._rows.delete_many({"_id": session_id})
+    async def end(self, session_id: ObjectId, account_id: ObjectId | None = None) -> bool:
+        """End a session, with `account_id` only that account's; False when there is none."""
+        mine = {} if account_id is None else {"accountId": account_id}
+        return await self._rows.delete_many({"_id": session_id, **mine}) > 0
 
-    async def membership(self, membership_id: ObjectId) -> Membership | None:
-        """Read the membership a session was made for, while it is active."""
-        row = await self._db.unscoped(MEMBERSHIPS, "the session's own rows").find_one(
-            {"_id": membership_id, "isActive": True}, {"companyId": 1, "role": 1, "version": 1}
-        )
-        return _membership(row) if row else None
+    async def end_all(self, account_id: ObjectId, *, but: ObjectId | None = None) -> int:
+        """End all sessions of an account, but one; gives how many there were."""
+        return await self._rows.delete_many({"accountId": account_id, "_id": {"$ne": but}})
 
-    async def account_is_active(self, account_id: ObjectId) -> bool:
-        """Tell whether an account may act."""
-        row = await CompanyScope(self._db, account_id)[COMPANIES].find_one({}, {"isActive": 1})
-        return row is not None and row.get("isActive", True) is True
+
+def _account(row: Document) -> Account:
+    factor = row.get("secondFactor") if has_second_factor(row) else None
+    return Account(row["_id"], row["email"], row.get("password"), row.get("isActive", True), factor)
+
+
+def has_second_factor(account: Document) -> bool:
+    """Tell whether an account signs in with a second factor."""
+    factor: object = account.get("secondFactor")
+    return isinstance(factor, dict) and cast("dict[str, Any]", factor).get("confirmed") is True
 
 
 def _registration(row: dict[str, Any]) -> Registration:
@@ -279,7 +391,3 @@ def _registration(row: dict[str, Any]) -> Registration:
         code_ends_at=row["codeEndsAt"],
         decoy=row["decoy"],
     )
-
-
-def _membership(row: dict[str, Any]) -> Membership:
-    return Membership(row["_id"], row["companyId"], row["role"], row.get("version", 1))

@@ -6,6 +6,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from jazzaam.control.accounts.models import AccountType
+from jazzaam.control.accounts.opening import TokenPair
 from jazzaam.web.input import Input, Output
 
 
@@ -68,19 +69,6 @@ class ResendCode(Input):
     registration_token: RegistrationToken
 
 
-class Login(Input):
-    """Sign in."""
-
-    email: Address
-    password: PresentedPassword
-
-
-class Refresh(Input):
-    """Exchange a refresh token."""
-
-    refresh_token: Annotated[str, StringConstraints(max_length=1024)]
-
-
 class Tokens(Output):
     """A signed-in client's tokens; `expiresIn` is in seconds."""
 
@@ -88,6 +76,15 @@ class Tokens(Output):
     refresh_token: str
     expires_in: int
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
+
+    @classmethod
+    def of(cls, pair: TokenPair) -> Self:
+        """Say what a client is to hold."""
+        return cls(
+            access_token=pair.access_token,
+            refresh_token=pair.refresh_token,
+            expires_in=pair.expires_in,
+        )
 
 
 class CompanyRef(Output):
@@ -110,7 +107,24 @@ class Me(Output):
 
     id: str
     email: str
+    full_name: str
     account_type: str
+    has_password: bool
+    has_second_factor: bool
+    platform_admin: bool
     company: CompanyRef | None
     memberships: list[MembershipOut]
+    role: str | None
     permissions: list[str]
+
+
+class MeChange(Input):
+    """What an account says of itself."""
+
+    full_name: Text100
+
+
+class NewCompany(Input):
+    """A company to start."""
+
+    company_name: Annotated[Text100, Field(min_length=1)]

@@ -1,4 +1,4 @@
-"""The rules of accounts."""
+"""The rules of accounts: registering, proving an address, starting a company, one's own profile."""
 
 import hashlib
 import secrets
@@ -8,35 +8,19 @@ from dataclasses import dataclass
 from bson import ObjectId
 
 from jazzaam.control.accounts.codes import is_right
-from jazzaam.control.accounts.errors import (
-    AccountExists,
-    EmailNotVerified,
-    PasswordTooCommon,
-    TokenRefused,
-    WrongCode,
-    WrongCredentials,
-)
+from jazzaam.control.accounts.errors import AccountExists, PasswordTooCommon, TokenRefused, WrongCode
 from jazzaam.control.accounts.events import CodeRequested
 from jazzaam.control.accounts.jobs import CODE_PURPOSE
-from jazzaam.control.accounts.models import CODE_LASTS, AccountType, Registration, Session
-from jazzaam.control.accounts.repository import (
-    Account,
-    AccountRepository,
-    RegistrationRepository,
-    SessionRepository,
-)
-from jazzaam.control.accounts.tokens import (
-    ACCESS_LASTS,
-    read_refresh_token,
-    write_access_token,
-    write_refresh_token,
-)
+from jazzaam.control.accounts.models import CODE_LASTS, AccountType, Principal, Registration
+from jazzaam.control.accounts.opening import TokenPair, open_session
+from jazzaam.control.accounts.repository import AccountRepository, RegistrationRepository, has_second_factor
+from jazzaam.control.audit.models import Action, Resource
+from jazzaam.control.companies import repository as companies
 from jazzaam.control.memberships.models import Membership
+from jazzaam.control.memberships.permissions import Role
+from jazzaam.control.memberships.repository import MembershipRepository, memberships_of, names_of
 from jazzaam.control.plane import ControlPlane
 from jazzaam.errors import FieldError
-from jazzaam.logging import get_logger
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +34,25 @@ class NewAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenPair:
-    """What a signed-in client holds; `expires_in` is the access token's life in seconds."""
+class Workplace:
+    """A company an account works in, and as what."""
 
-    access_token: str
-    refresh_token: str
-    expires_in: int
+    company_id: ObjectId
+    company_name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What an account may know of itself."""
+
+    email: str
+    account_type: str
+    full_name: str
+    has_password: bool
+    has_second_factor: bool
+    platform_admin: bool
+    workplaces: list[Workplace]
 
 
 async def register(plane: ControlPlane, new: NewAccount) -> str:
@@ -64,10 +61,8 @@ async def register(plane: ControlPlane, new: NewAccount) -> str:
     Nothing else is written, and an address that has an account takes the same steps and the same time:
     its owner is told by mail, and no code will be right. Raises `PasswordTooCommon`.
     """
-    services = plane.services
-    if await services.passwords.is_common(new.password, [new.email, new.company_name]):
-        raise PasswordTooCommon([FieldError("/password", "common", "is easy to guess; choose another")])
-    password_hash = await services.passwords.hash(new.password)
+    known = [new.email, new.company_name]
+    password_hash = await hash_new_password(plane, new.password, known, "/password")
     taken = await AccountRepository(plane.db).by_email(new.email) is not None
     token, now = secrets.token_hex(32), plane.clock.now()
     registration = Registration(
@@ -83,7 +78,7 @@ async def register(plane: ControlPlane, new: NewAccount) -> str:
     )
 
     async def work() -> None:
-        await RegistrationRepository(plane.db).put(registration, _hash(token), now)
+        await RegistrationRepository(plane.db).put(registration, hash_of_token(token), now)
         plane.publish(CodeRequested(email=new.email, number=1))
 
     await plane.change(work)
@@ -93,14 +88,16 @@ async def register(plane: ControlPlane, new: NewAccount) -> str:
 async def resend_code(plane: ControlPlane, registration_token: str) -> None:
     """Begin a new code for a registration; says nothing about whether there was one."""
     rows = RegistrationRepository(plane.db)
-    waiting = await rows.by_token(_hash(registration_token), plane.clock.now())
+    waiting = await rows.by_token(hash_of_token(registration_token), plane.clock.now())
     if waiting is not None:
-        await _new_code(plane, waiting, None)
+        await new_code(plane, waiting, None)
 
 
 async def registered_address(plane: ControlPlane, registration_token: str) -> str | None:
     """Give the address a registration token belongs to."""
-    waiting = await RegistrationRepository(plane.db).by_token(_hash(registration_token), plane.clock.now())
+    waiting = await RegistrationRepository(plane.db).by_token(
+        hash_of_token(registration_token), plane.clock.now()
+    )
     return waiting.email if waiting else None
 
 
@@ -110,7 +107,7 @@ async def verify_email(plane: ControlPlane, registration_token: str, code: str) 
     Raises `WrongCode`, `ClusterFull`.
     """
     keyring, now = plane.services.keyring, plane.clock.now()
-    waiting = await RegistrationRepository(plane.db).spend_try(_hash(registration_token), now)
+    waiting = await RegistrationRepository(plane.db).spend_try(hash_of_token(registration_token), now)
     if (
         waiting is None
         or not is_right(code, keyring.key(CODE_PURPOSE), waiting.salt, waiting.number)
@@ -121,9 +118,7 @@ async def verify_email(plane: ControlPlane, registration_token: str, code: str) 
         account_id, membership = await establish(plane, waiting)
     except AccountExists:
         raise _wrong_code() from None  # the same code, entered twice at once
-    session = _new_session(account_id, membership)
-    await SessionRepository(plane.db).add(session, now)
-    return _tokens(plane, session)
+    return await open_session(plane, account_id, membership)
 
 
 async def establish(plane: ControlPlane, registration: Registration) -> tuple[ObjectId, Membership | None]:
@@ -134,121 +129,135 @@ async def establish(plane: ControlPlane, registration: Registration) -> tuple[Ob
     `ClusterFull`.
     """
     if registration.account_type is not AccountType.company:
-        await _write_account(plane, registration, registration.account_id)
+
+        async def account_alone() -> None:
+            await _write_account(plane, registration, registration.account_id)
+
+        await plane.change(account_alone)
         return registration.account_id, None
+
+    async def write(account_id: ObjectId) -> None:
+        await _write_account(plane, registration, account_id)
+        team = MembershipRepository(plane.db, account_id)
+        await team.add(account_id, Role.owner, plane.clock.now())
+
+    account_id = await _with_a_tenant(plane, write)
+    return account_id, await MembershipRepository(plane.db, account_id).of(account_id)
+
+
+async def start_company(plane: ControlPlane, principal: Principal, company_name: str) -> ObjectId:
+    """Start a company that the account owns, beside those it works in; gives its id.
+
+    Its document is no account: nobody signs in with it. Raises `ClusterFull`.
+    """
+
+    async def write(company_id: ObjectId) -> None:
+        now = plane.clock.now()
+        await companies.add_company(plane.db, company_id, company_name, now)
+        team = MembershipRepository(plane.db, company_id)
+        await team.add(principal.account_id, Role.owner, now)
+        plane.audit(
+            Action.create,
+            Resource.company,
+            company_id,
+            by=principal.actor,
+            company=company_id,
+            values={"companyName": company_name},
+        )
+
+    return await _with_a_tenant(plane, write)
+
+
+async def _with_a_tenant(plane: ControlPlane, write: Callable[[ObjectId], Awaitable[None]]) -> ObjectId:
+    """Run `write` with a new company's id in the change in which its database opens; gives the id.
+
+    A request that was answered before gives the id it gave then, and what was claimed waits again.
+    """
     provisioner = plane.services.provisioner
     claim = await provisioner.claim(plane.clock.now())
-    account_id = ObjectId(claim.tenant.id)
 
-    async def opened() -> None:
+    async def work() -> ObjectId:
+        company_id = ObjectId(claim.tenant.id)
+        await write(company_id)
         await provisioner.activate(claim, within=plane.db)
+        return company_id
 
     try:
-        membership = await _write_account(plane, registration, account_id, opened)
+        written = await plane.change(work)
     except BaseException:
         await provisioner.unclaim(claim)
         raise
-    provisioner.opened(claim)
-    return account_id, membership
+    if str(written) == claim.tenant.id:
+        provisioner.opened(claim)
+    else:
+        await provisioner.unclaim(claim)
+    return written
 
 
-async def _write_account(
-    plane: ControlPlane,
-    registration: Registration,
-    account_id: ObjectId,
-    open_tenant: Callable[[], Awaitable[None]] | None = None,
-) -> Membership | None:
-    now = plane.clock.now()
-
-    async def work() -> Membership | None:
-        accounts = AccountRepository(plane.db)
-        await accounts.add(registration, account_id, now)
-        await RegistrationRepository(plane.db).remove(registration.email)
-        if open_tenant is None:
-            return None
-        await open_tenant()
-        return await accounts.add_owner(account_id, account_id, now)
-
-    return await plane.change(work)
-
-
-async def log_in(plane: ControlPlane, email: str, password: str) -> TokenPair:
-    """Sign in to the account's oldest company.
-
-    Every failure is `WrongCredentials` and takes one verification's time, except that a right password
-    for an address that waits for its code gives `EmailNotVerified` and a new code.
-    """
-    accounts, now = AccountRepository(plane.db), plane.clock.now()
-    account = await accounts.by_email(email)
-    waiting = await RegistrationRepository(plane.db).by_email(email, now) if not account else None
-    stored = account.password_hash if account else waiting.password_hash if waiting else None
-    verdict = await plane.services.passwords.verify(stored, password)
-    if not verdict.right:
-        raise WrongCredentials
-    if waiting is not None:
-        token = secrets.token_hex(32)
-        if not await _new_code(plane, waiting, token):
-            raise WrongCredentials  # the password that was right is not that of the address any more
-        raise EmailNotVerified(token)
-    if account is None or not account.is_active:
-        raise WrongCredentials
-    if verdict.better_hash is not None:
-        await accounts.set_password(account.id, verdict.better_hash)
-    return await _sign_in(plane, account)
-
-
-async def refresh(plane: ControlPlane, refresh_token: str) -> TokenPair:
-    """Exchange a refresh token for a new pair.
-
-    Each is good once. One that was used before has been copied by somebody: its whole family, the
-    session, ends. Raises `TokenRefused`.
-    """
-    claims = read_refresh_token(plane.services.keyring, refresh_token)
-    sessions, now = SessionRepository(plane.db), plane.clock.now()
-    row = await sessions.find(claims.session_id, now)
-    if row is None or row["seed"] != claims.seed:
-        raise TokenRefused
-    if not await sessions.advance(claims.session_id, claims.generation, now):
-        await sessions.end(claims.session_id)
-        log.warning("session.reuse_detected", account=str(row["accountId"]))
-        raise TokenRefused
-    membership = None
-    if row["membershipId"] is not None:
-        membership = await sessions.membership(row["membershipId"])
-        if membership is None:
-            raise TokenRefused
-    if not await sessions.account_is_active(row["accountId"]):
-        raise TokenRefused
-    session = Session(
-        id=claims.session_id,
-        account_id=row["accountId"],
-        company_id=row["companyId"],
-        membership_id=row["membershipId"],
-        membership_version=membership.version if membership else 0,
-        generation=claims.generation + 1,
-        seed=claims.seed,
+async def _write_account(plane: ControlPlane, registration: Registration, account_id: ObjectId) -> None:
+    await AccountRepository(plane.db).add(
+        account_id,
+        registration.email,
+        plane.clock.now(),
+        password_hash=registration.password_hash,
+        account_type=registration.account_type,
+        company_name=registration.company_name,
     )
-    return _tokens(plane, session)
+    await RegistrationRepository(plane.db).remove(registration.email)
 
 
-async def log_out(plane: ControlPlane, session_id: str) -> None:
-    """End a session; its tokens are refused everywhere within a second."""
-    await SessionRepository(plane.db).end(ObjectId(session_id))
+async def hash_new_password(plane: ControlPlane, password: str, also_known: list[str], pointer: str) -> str:
+    """Hash a password that somebody chose; raises `PasswordTooCommon`, which names the place."""
+    passwords = plane.services.passwords
+    if await passwords.is_common(password, also_known):
+        raise PasswordTooCommon([FieldError(pointer, "common", "is easy to guess; choose another")])
+    return await passwords.hash(password)
 
 
-async def _sign_in(plane: ControlPlane, account: Account) -> TokenPair:
-    memberships = await AccountRepository(plane.db).memberships(account.id)
-    session = _new_session(account.id, memberships[0] if memberships else None)
-    await SessionRepository(plane.db).add(session, plane.clock.now())
-    return _tokens(plane, session)
+async def profile(plane: ControlPlane, principal: Principal) -> Profile:
+    """Read the account that is signed in, and where it works; raises `TokenRefused` when it is gone."""
+    row = await AccountRepository(plane.db).profile(principal.account_id)
+    if row is None:
+        raise TokenRefused
+    memberships = await memberships_of(plane.db, principal.account_id)
+    names = await names_of(plane.db, [membership.company_id for membership in memberships])
+    return Profile(
+        email=row["email"],
+        account_type=row["userType"],
+        full_name=row.get("fullName") or "",
+        has_password="password" in row,
+        has_second_factor=has_second_factor(row),
+        platform_admin=row.get("platformAdmin") is True,
+        workplaces=[
+            Workplace(one.company_id, names.get(one.company_id, ""), one.role) for one in memberships
+        ],
+    )
 
 
-async def _new_code(plane: ControlPlane, waiting: Registration, new_token: str | None) -> bool:
+async def change_profile(plane: ControlPlane, principal: Principal, full_name: str) -> None:
+    """Change what an account says of itself."""
+
+    async def work() -> None:
+        accounts = AccountRepository(plane.db)
+        await accounts.change_profile(principal.account_id, {"fullName": full_name}, plane.clock.now())
+        plane.audit(
+            Action.update,
+            Resource.account,
+            principal.account_id,
+            by=principal.actor,
+            account=principal.account_id,
+            fields=["fullName"],
+        )
+
+    await plane.change(work)
+
+
+async def new_code(plane: ControlPlane, waiting: Registration, new_token: str | None) -> bool:
     """Begin a new code and have it mailed; False when that registration is not there any more."""
     ends_at = plane.clock.now() + CODE_LASTS
 
     async def work() -> bool:
-        token_hash = _hash(new_token) if new_token else None
+        token_hash = hash_of_token(new_token) if new_token else None
         number = await RegistrationRepository(plane.db).next_code(waiting, ends_at, token_hash)
         if number is not None:
             plane.publish(CodeRequested(email=waiting.email, number=number))
@@ -257,30 +266,10 @@ async def _new_code(plane: ControlPlane, waiting: Registration, new_token: str |
     return await plane.change(work)
 
 
-def _new_session(account_id: ObjectId, membership: Membership | None) -> Session:
-    return Session(
-        id=ObjectId(),
-        account_id=account_id,
-        company_id=membership.company_id if membership else None,
-        membership_id=membership.id if membership else None,
-        membership_version=membership.version if membership else 0,
-        generation=1,
-        seed=secrets.token_bytes(16),
-    )
-
-
-def _tokens(plane: ControlPlane, session: Session) -> TokenPair:
-    keyring = plane.services.keyring
-    return TokenPair(
-        access_token=write_access_token(keyring, session, plane.clock.now()),
-        refresh_token=write_refresh_token(keyring, session),
-        expires_in=int(ACCESS_LASTS.total_seconds()),
-    )
-
-
 def _wrong_code() -> WrongCode:
     return WrongCode([FieldError("/code", "wrong", "is wrong, used up or no longer valid")])
 
 
-def _hash(token: str) -> bytes:
+def hash_of_token(token: str) -> bytes:
+    """Hash a registrant's token; one of 256 random bits needs no slow hash."""
     return hashlib.sha256(token.encode()).digest()

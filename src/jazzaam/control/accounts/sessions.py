@@ -1,24 +1,44 @@
 """From a session's id to who is signed in, under the one-second rule."""
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
 from bson import ObjectId
 
 from jazzaam.clock import Clock
 from jazzaam.control.accounts.models import SESSIONS, Principal
-from jazzaam.control.accounts.repository import SessionRepository
+from jazzaam.control.accounts.repository import AccountRepository, SessionRepository
+from jazzaam.control.accounts.standing import standing_of
 from jazzaam.control.companies.models import COMPANIES
-from jazzaam.control.memberships.models import MEMBERSHIPS
-from jazzaam.control.memberships.permissions import PERMISSIONS, Permission, Role
-from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.control.memberships.models import Actor, ActorKind, Member
+from jazzaam.control.memberships.permissions import SUPPORT
+from jazzaam.control.support.models import SUPPORT_GRANTS
+from jazzaam.control.support.repository import SupportGrantRepository
+from jazzaam.tenancy.database import Document, SystemDatabase
 from jazzaam.tenancy.freshness import FreshCache, Freshness, Loaded, Source
+
+
+class _Place(NamedTuple):
+    """A session's place in a company, or in none."""
+
+    member: Member | None = None
+    role_version: int = 0
+    lacks_second_factor: bool = False
 
 
 class Sessions:
     """The principals of this process's requests, at most `size` of them remembered."""
 
     def __init__(
-        self, system: SystemDatabase, freshness: Freshness, clock: Clock, *, size: int = 20_000
+        self,
+        system: Callable[[], SystemDatabase],
+        freshness: Freshness,
+        clock: Clock,
+        *,
+        size: int = 20_000,
     ) -> None:
-        self._rows = SessionRepository(system)
+        self._system = system
         self._clock = clock
         self._principals = FreshCache(freshness, self._load, size=size)
 
@@ -27,17 +47,54 @@ class Sessions:
         return self._principals.peek(session_id) or await self._principals.get(session_id)
 
     async def _load(self, session_id: str) -> Loaded[Principal] | None:
-        row = await self._rows.find(ObjectId(session_id), self._clock.now())
-        if row is None or not await self._rows.account_is_active(row["accountId"]):
+        db = self._system()
+        row = await SessionRepository(db).find(ObjectId(session_id), self._clock.now())
+        account = await AccountRepository(db).standing(row["accountId"]) if row else None
+        if row is None or account is None or account.get("isActive", True) is not True:
             return None
-        sources = [Source(SESSIONS.name, row["_id"]), Source(COMPANIES.name, row["accountId"])]
-        tenant_id, version, permissions = None, 0, frozenset[Permission]()
-        if row["membershipId"] is not None:
-            membership = await self._rows.membership(row["membershipId"])
-            if membership is None:
-                return None
-            sources.append(Source(MEMBERSHIPS.name, membership.id))
-            tenant_id, version = str(membership.company_id), membership.version
-            permissions = PERMISSIONS[Role(membership.role)]
-        principal = Principal(session_id, str(row["accountId"]), tenant_id, version, permissions)
-        return Loaded(principal, sources)
+        place = await _place_of(db, row, self._clock.now())
+        if place is None:
+            return None
+        principal = Principal(
+            session_id=session_id,
+            ends_at=row["expiresAt"],
+            account_id=row["accountId"],
+            member=place.value.member,
+            role_version=place.value.role_version,
+            platform_admin=account.get("platformAdmin") is True,
+            lacks_second_factor=place.value.lacks_second_factor,
+        )
+        own = [Source(SESSIONS.name, row["_id"]), Source(COMPANIES.name, row["accountId"])]
+        return Loaded(principal, [*own, *place.sources])
+
+
+async def _place_of(db: SystemDatabase, session: Document, at: datetime) -> Loaded[_Place] | None:
+    """Read a session's place; None when it has lost it."""
+    if session.get("grantId") is not None:
+        return await _granted_place(db, session, at)
+    if session["membershipId"] is None:
+        return Loaded(_Place(), [])
+    standing = await standing_of(db, session["accountId"], session["companyId"])
+    if standing is None or standing.value.membership_id != session["membershipId"]:
+        return None
+    found = standing.value
+    member = Member(
+        Actor(ActorKind.account, str(session["accountId"])),
+        str(session["companyId"]),
+        found.permissions,
+        role=found.role,
+        account_id=session["accountId"],
+        own_leads_only=found.own_leads_only,
+    )
+    return Loaded(_Place(member, found.version, found.lacks_second_factor), standing.sources)
+
+
+async def _granted_place(db: SystemDatabase, session: Document, at: datetime) -> Loaded[_Place] | None:
+    """Read the place of a platform admin whom the company lets look."""
+    account = await AccountRepository(db).standing(session["accountId"])
+    grant = await SupportGrantRepository(db, session["companyId"]).find(session["grantId"], at)
+    if grant is None or account is None or account.get("platformAdmin") is not True:
+        return None
+    actor = Actor(ActorKind.support, str(session["accountId"]))
+    member = Member(actor, str(session["companyId"]), SUPPORT, account_id=session["accountId"])
+    return Loaded(_Place(member), [Source(SUPPORT_GRANTS.name, grant.id)])

@@ -25,7 +25,7 @@ _TABLE: Final[Mapping[str, tuple[LimitKind, str, int, tuple[int | None, ...]]]] 
     "leads": (LimitKind.stock, "leads", 500, (1_000, 25_000, 100_000, 1_000_000)),
     "storedBytes": (LimitKind.stock, "bytes", 1_000_000, (_GB // 2, 5 * _GB, 20 * _GB, None)),
     "forms": (LimitKind.stock, "forms", 1, (10, 50, 200, 1_000)),
-    "members": (LimitKind.stock, "members", 1, (None, 1, None, 3)),
+    "members": (LimitKind.stock, "members beside an owner", 1, (0, 1, None, 3)),
     "importsAtOnce": (LimitKind.held, "imports", 1, (1, 2, 4, 8)),
     "exportsAtOnce": (LimitKind.held, "exports", 1, (1, 2, 4, 8)),
     "jobsAtOnce": (LimitKind.held, "jobs", 1, (4, 8, 16, 32)),

@@ -15,10 +15,46 @@ _LONGEST_TEXT: Final = 5_000
 _LONGEST_LIST: Final = 100
 
 ACCOUNT_FIELDS = (
-    "email", "password", "userType", "provider", "emailVerified", "isActive", "revision", "createdAt",
-    "updatedAt",
+    "email", "password", "userType", "provider", "emailVerified", "isActive", "fullName", "secondFactor",
+    "passwordReset", "platformAdmin", "revision", "createdAt", "updatedAt",
 )  # fmt: skip
 """What of a company's document is its first account's own."""
+
+
+_SHOWN: Final = {
+    **dict.fromkeys(PROFILE_FIELDS, 1),
+    "companySize": 1,
+    "contactPerson.name": 1,
+    "contactPerson.phone": 1,
+    "companyOnboarding": 1,
+    "subscriptionPlan": 1,
+    "subscriptionStatus": 1,
+    "revision": 1,
+    "createdAt": 1,
+    "updatedAt": 1,
+}
+
+
+class CompanyRepository:
+    """One company's own document."""
+
+    def __init__(self, db: SystemDatabase, company_id: ObjectId) -> None:
+        self._rows = CompanyScope(db, company_id)[COMPANIES]
+
+    async def get(self) -> Document | None:
+        """Read its profile and settings: no account's field is among them."""
+        row = await self._rows.find_one({}, _SHOWN)
+        return {"revision": 0, **row} if row else None
+
+    async def change(self, named: Document, if_revision: int | None, at: datetime) -> bool:
+        """Change fields, by dotted path; None removes one. False when its revision is another."""
+        new = {name: value for name, value in named.items() if value is not None}
+        removed = [name for name, value in named.items() if value is None]
+        update: Document = {"$set": {**new, "updatedAt": at}, "$inc": {"revision": 1}}
+        if removed:
+            update["$unset"] = dict.fromkeys(removed, "")
+        expected = {} if if_revision is None else {"revision": if_revision or {"$in": [0, None]}}
+        return await self._rows.update_one(expected, update)
 
 
 async def company_names(db: SystemDatabase) -> dict[str, str]:
@@ -36,6 +72,14 @@ async def time_zone_of(db: SystemDatabase, tenant_id: TenantId) -> str:
     given = cast("dict[str, object]", settings) if isinstance(settings, dict) else {}
     zone = given.get("timezone")
     return zone if isinstance(zone, str) else DEFAULT_SETTINGS["timezone"]
+
+
+async def add_company(db: SystemDatabase, company_id: ObjectId, name: str, at: datetime) -> None:
+    """Write the document of a company that is no account, in the running change.
+
+    It has no password, and an address that nobody can have (RFC 2606).
+    """
+    await CompanyScope(db, company_id)[COMPANIES].insert(_company(company_id, at) | {"companyName": name})
 
 
 async def remove_company(db: SystemDatabase, tenant_id: TenantId) -> None:
@@ -69,20 +113,23 @@ async def adopt_company(db: SystemDatabase, tenant_id: TenantId, row: Document) 
         return
     if there is not None:
         raise TenantExists(f"Somebody's account has the id {tenant_id}: import it under another.")
-    company: Document = {
-        "email": f"{tenant_id}@imported.invalid",
+    await rows.insert(_company(tenant_id, now) | {"companyName": "Imported company"} | _profile(row))
+
+
+def _company(company_id: object, at: datetime) -> Document:
+    return {
+        "_id": ObjectId(str(company_id)),
+        "email": f"{company_id}@company.invalid",
         "userType": "company",
-        "companyName": "Imported company",
-        **_profile(row),
         "isActive": True,
         "emailVerified": False,
         "subscriptionPlan": "free",
         "subscriptionStatus": "trial",
+        "settings": dict(DEFAULT_SETTINGS),
         "revision": 1,
-        "createdAt": now,
-        "updatedAt": now,
+        "createdAt": at,
+        "updatedAt": at,
     }
-    await rows.insert(company)
 
 
 def _profile(row: Document) -> Document:

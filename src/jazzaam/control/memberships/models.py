@@ -6,7 +6,7 @@ from typing import Final
 
 from bson import ObjectId
 
-from jazzaam.control.memberships.permissions import Permission
+from jazzaam.control.memberships.permissions import Permission, Role
 from jazzaam.errors import Forbidden
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 
@@ -36,12 +36,22 @@ MEMBERSHIPS: Final = CollectionSpec(
 
 
 class ActorKind(StrEnum):
-    """Who can act in a workspace: one for each door."""
+    """Who can act: one for each door, and nobody for who has not signed in."""
 
     account = "account"
+    api_key = "apiKey"
+    support = "support"
     public_key = "publicKey"
     job = "job"
     operator = "operator"
+    nobody = "nobody"
+
+
+class LeadVisibility(StrEnum):
+    """Whose leads members and viewers see; owners and admins see all."""
+
+    all = "all"
+    own = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,25 +62,47 @@ class Actor:
     id: str
 
 
+NOBODY: Final = Actor(ActorKind.nobody, "")
+
+
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody at work in one company, with what they may do there."""
+    """Somebody at work in one company, with what they may do there.
+
+    `role` is None for who is no person of the company; `account_id` is whose eyes they have.
+    `own_leads_only` bounds every look at leads to those that are assigned to that account.
+    """
 
     actor: Actor
     tenant_id: str
     permissions: frozenset[Permission]
+    role: Role | None = None
+    account_id: ObjectId | None = None
+    own_leads_only: bool = False
+
+    @property
+    def company_id(self) -> ObjectId:
+        """The company as the shared database names it."""
+        return ObjectId(self.tenant_id)
 
     def require(self, permission: Permission) -> None:
         """Go on only if this is allowed; raises `Forbidden`."""
         if permission not in self.permissions:
             raise Forbidden(f"This needs the permission {permission}.")
 
+    def require_owner(self) -> None:
+        """Go on only for an owner in person; raises `Forbidden`."""
+        if self.role is not Role.owner:
+            raise Forbidden("Only an owner may do this.")
+
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """An account's place in a company."""
+    """An account's place in a company; `version` rises with each change, and ends tokens made before."""
 
     id: ObjectId
     company_id: ObjectId
-    role: str
+    account_id: ObjectId
+    role: Role
     version: int
+    is_active: bool = True

@@ -56,3 +56,15 @@ PERMISSIONS: Final = {
     Role.viewer: _VIEWER,
 }
 """The matrix: the original's, with *admin* as an owner without payment and without the end."""
+
+KEY_SCOPES: Final = _EVERYTHING - {
+    Permission.company_delete,
+    Permission.team_invite,
+    Permission.team_remove,
+    Permission.team_manage,
+    Permission.billing_write,
+}
+"""What an API key can be given: nothing with which it could give itself more."""
+
+SUPPORT: Final = _VIEWER | {Permission.settings_read}
+"""What a company's grant lets a platform admin do there: look, and carry nothing away."""

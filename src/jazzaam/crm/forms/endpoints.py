@@ -7,9 +7,11 @@ from typing import Annotated
 from bson import ObjectId
 from fastapi import APIRouter, Query, Response
 
-from jazzaam.control.accounts.dependencies import SIGNED_IN
+from jazzaam.control.dependencies import SIGNED_IN
+from jazzaam.control.memberships.access import needs
+from jazzaam.control.memberships.permissions import Permission
+from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.crm.dependencies import (
-    IDEMPOTENT,
     MEMBER_ERRORS,
     MEMBER_WRITE_ERRORS,
     CurrentWorkspace,
@@ -37,7 +39,13 @@ class PlatformName(StrEnum):
     instagram = "instagram"
 
 
-@router.get("", summary="List forms", response_model=FormPage, responses=documented(*MEMBER_ERRORS))
+@router.get(
+    "",
+    summary="List forms",
+    openapi_extra=needs(Permission.forms_read),
+    response_model=FormPage,
+    responses=documented(*MEMBER_ERRORS),
+)
 async def list_forms(query: Annotated[PageQuery, Query()], workspace: CurrentWorkspace) -> Response:
     """List the company's forms, the newest first."""
     forms, following = await service.list_forms(workspace, query.limit, query.after)
@@ -49,6 +57,7 @@ async def list_forms(query: Annotated[PageQuery, Query()], workspace: CurrentWor
     "",
     status_code=201,
     summary="Make a form",
+    openapi_extra=needs(Permission.forms_write),
     response_model=Form,
     dependencies=[IDEMPOTENT],
     responses=documented(*MEMBER_WRITE_ERRORS),
@@ -62,6 +71,7 @@ async def create_form(body: FormCreate, workspace: CurrentWorkspace) -> Response
     "/platforms/{platform}",
     status_code=201,
     summary="Make a platform's form",
+    openapi_extra=needs(Permission.forms_write),
     response_model=Form,
     dependencies=[IDEMPOTENT],
     responses=documented(*MEMBER_WRITE_ERRORS, FormExists),
@@ -75,6 +85,7 @@ async def create_platform_form(platform: PlatformName, workspace: CurrentWorkspa
 @router.get(
     "/{formId}",
     summary="Read a form",
+    openapi_extra=needs(Permission.forms_read),
     response_model=Form,
     responses=documented(*MEMBER_ERRORS, FormNotFound),
 )
@@ -87,6 +98,7 @@ async def get_form(formId: IdInPath, workspace: CurrentWorkspace) -> Response:  
 @router.get(
     "/{formId}/embed",
     summary="How to embed a form",
+    openapi_extra=needs(Permission.forms_read),
     responses=documented(*MEMBER_ERRORS, FormNotFound),
 )
 async def get_embed(formId: IdInPath, workspace: CurrentWorkspace) -> Embed:  # noqa: N803 - named on the wire

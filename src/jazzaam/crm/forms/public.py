@@ -5,7 +5,9 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Path, Request, Response
 from starlette.datastructures import FormData
 
-from jazzaam.crm.dependencies import IDEMPOTENT, NoSuchForm, open_for_visitor
+from jazzaam.control.memberships.access import Access, needs
+from jazzaam.control.requests import IDEMPOTENT
+from jazzaam.crm.dependencies import NoSuchForm, open_for_visitor
 from jazzaam.crm.forms import service
 from jazzaam.crm.forms.errors import AnswersInvalid, FormNotFound
 from jazzaam.crm.forms.page import form_page, missing_page, thanks_page
@@ -44,6 +46,7 @@ _ANSWERS = {
 @router.get(
     "/{accessToken}",
     summary="Read a form's definition",
+    openapi_extra=needs(Access.form_token),
     response_model=PublicForm,
     responses=documented(NoSuchForm),
 )
@@ -61,7 +64,7 @@ async def get_definition(request: Request, accessToken: AccessToken) -> Response
     summary="Submit a form",
     response_model=Submitted,
     dependencies=[IDEMPOTENT],
-    openapi_extra=_ANSWERS,
+    openapi_extra={**needs(Access.form_token), **_ANSWERS},
     responses={
         **documented(NoSuchForm, AnswersInvalid),
         200: {"model": Submitted, "description": "The same person again: kept, as history."},

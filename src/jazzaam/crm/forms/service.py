@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
+from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.crm.forms.answers import Question, read_answers
 from jazzaam.crm.forms.errors import AnswersInvalid, FormNotFound
@@ -106,6 +107,8 @@ async def _create(
     async def work() -> ObjectId:
         await FormRepository(workspace.db).add(form)
         workspace.publish(FormCreated(form_id))
+        values = {"name": name, "formType": str(form_type)}
+        workspace.audit(Action.create, Resource.form, form_id, values=values)
         return form_id
 
     try:
@@ -118,7 +121,7 @@ async def _create(
     if written != form_id:  # the request was sent before, and made that form
         reservation.give_back()
         await catalog.release_key(token, names)
-    stored = await get_form(workspace, written)
+    stored = await _read(workspace, written)
     await activate_key(workspace, stored)
     return stored
 
@@ -136,6 +139,10 @@ def _names(workspace: Workspace, form_id: ObjectId) -> PublicKey:
 async def get_form(workspace: Workspace, form_id: ObjectId) -> Document:
     """Read a form; raises `Forbidden` or `FormNotFound`."""
     workspace.member.require(Permission.forms_read)
+    return await _read(workspace, form_id)
+
+
+async def _read(workspace: Workspace, form_id: ObjectId) -> Document:
     form = await FormRepository(workspace.db).get(form_id)
     if form is None:
         raise FormNotFound

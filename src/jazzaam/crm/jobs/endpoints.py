@@ -3,7 +3,9 @@
 from bson import ObjectId
 from fastapi import APIRouter, Response
 
-from jazzaam.control.accounts.dependencies import SIGNED_IN
+from jazzaam.control.dependencies import SIGNED_IN
+from jazzaam.control.memberships.access import needs
+from jazzaam.control.memberships.permissions import Permission
 from jazzaam.crm.dependencies import MEMBER_ERRORS, CurrentWorkspace
 from jazzaam.crm.jobs import service
 from jazzaam.crm.jobs.errors import JobNotFound
@@ -18,6 +20,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=SIGNED_IN)
 @router.get(
     "/{jobId}",
     summary="See what a job has come to",
+    openapi_extra=needs(Permission.company_read),
     response_model=JobStatement,
     responses=documented(*MEMBER_ERRORS, JobNotFound),
 )

@@ -6,9 +6,11 @@ from typing import Annotated
 from bson import ObjectId
 from fastapi import APIRouter, Query, Response
 
-from jazzaam.control.accounts.dependencies import SIGNED_IN
+from jazzaam.control.dependencies import SIGNED_IN
+from jazzaam.control.memberships.access import needs
+from jazzaam.control.memberships.permissions import Permission
+from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.crm.dependencies import (
-    IDEMPOTENT,
     MEMBER_ERRORS,
     MEMBER_WRITE_ERRORS,
     CurrentWorkspace,
@@ -63,7 +65,13 @@ class LeadQuery(PageQuery):
         return Listing(self.limit, str(self.sort), equal)
 
 
-@router.get("", summary="List leads", response_model=LeadPage, responses=documented(*MEMBER_ERRORS))
+@router.get(
+    "",
+    summary="List leads",
+    openapi_extra=needs(Permission.leads_read),
+    response_model=LeadPage,
+    responses=documented(*MEMBER_ERRORS),
+)
 async def list_leads(query: Annotated[LeadQuery, Query()], workspace: CurrentWorkspace) -> Response:
     """List the company's leads, newest first unless `sort` says otherwise."""
     page = await service.list_leads(
@@ -77,6 +85,7 @@ async def list_leads(query: Annotated[LeadQuery, Query()], workspace: CurrentWor
     "",
     status_code=201,
     summary="Add a lead",
+    openapi_extra=needs(Permission.leads_write),
     response_model=LeadDetail,
     dependencies=[IDEMPOTENT],
     responses=documented(*MEMBER_WRITE_ERRORS, LeadExists),
@@ -91,6 +100,7 @@ async def create_lead(body: LeadCreate, workspace: CurrentWorkspace) -> Response
 @router.get(
     "/{leadId}",
     summary="Read a lead",
+    openapi_extra=needs(Permission.leads_read),
     response_model=LeadDetail,
     responses=documented(*MEMBER_ERRORS, LeadNotFound),
 )
@@ -102,6 +112,7 @@ async def get_lead(leadId: IdInPath, workspace: CurrentWorkspace) -> Response:  
 @router.patch(
     "/{leadId}",
     summary="Change a lead",
+    openapi_extra=needs(Permission.leads_write),
     response_model=LeadDetail,
     responses=documented(*MEMBER_WRITE_ERRORS, LeadNotFound, LeadChanged),
 )
@@ -119,6 +130,7 @@ async def update_lead(
     "/{leadId}",
     status_code=204,
     summary="Delete a lead",
+    openapi_extra=needs(Permission.leads_delete),
     responses=documented(*MEMBER_WRITE_ERRORS, LeadNotFound),
 )
 async def delete_lead(leadId: IdInPath, workspace: CurrentWorkspace) -> None:  # noqa: N803 - named on the wire

@@ -1,6 +1,6 @@
 """What a list asks for, as MongoDB understands it: pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jazzaam.crm.leads.facets import facet
@@ -17,6 +17,10 @@ class Listing:
     limit: int
     sort: str
     equal: tuple[tuple[str, str], ...] = ()
+
+    def assigned_to(self, account_id: object) -> "Listing":
+        """Give the part of the list that is assigned to an account."""
+        return replace(self, equal=(*self.equal, ("assignedTo", str(account_id))))
 
     @property
     def field(self) -> str:

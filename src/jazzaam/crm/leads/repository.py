@@ -21,10 +21,18 @@ _BEFORE_UPDATE: Final[dict[str, int]] = dict.fromkeys((*SINGLE, "tags", "revisio
 
 
 class LeadRepository:
-    """Leads of one tenant; it alone keeps their facets and revisions."""
+    """Leads of one tenant; it alone keeps their facets and revisions.
 
-    def __init__(self, db: TenantDatabase) -> None:
+    With `of` it knows none but those assigned to that account: every query that finds leads says so.
+    """
+
+    def __init__(self, db: TenantDatabase, *, of: ObjectId | None = None) -> None:
         self._leads = db[LEADS]
+        self._of = of
+
+    def only(self, lead_id: ObjectId) -> Document:
+        """Give the filter of one lead."""
+        return {"_id": lead_id} if self._of is None else {"_id": lead_id, "assignedTo": self._of}
 
     async def add_all(self, leads: list[Document]) -> None:
         """Write new leads; raises `LeadExists` for the first whose profile is taken."""
@@ -41,6 +49,7 @@ class LeadRepository:
         self, listing: Listing, position: Position | None, *, full: bool
     ) -> tuple[list[Document], Position | None]:
         """Read a page, and where the next one begins."""
+        listing = self._bounded(listing)
         found = self._leads.find(
             listing.after(position),
             DETAIL if full else SUMMARY,
@@ -56,11 +65,11 @@ class LeadRepository:
 
     async def count(self, listing: Listing) -> int:
         """Count the leads of a whole list."""
-        return await self._leads.count(listing.matching())
+        return await self._leads.count(self._bounded(listing).matching())
 
     async def get(self, lead_id: ObjectId) -> Document | None:
         """Read one lead."""
-        return await self._leads.find_one({"_id": lead_id}, DETAIL)
+        return await self._leads.find_one(self.only(lead_id), DETAIL)
 
     async def find_profile(self, platform: str, platform_url: str) -> ObjectId | None:
         """Find the lead of a profile."""
@@ -73,7 +82,7 @@ class LeadRepository:
 
     async def before_update(self, lead_id: ObjectId) -> Document | None:
         """Read what an update needs to know: what makes facets, and the revision."""
-        return await self._leads.find_one({"_id": lead_id}, _BEFORE_UPDATE)
+        return await self._leads.find_one(self.only(lead_id), _BEFORE_UPDATE)
 
     async def update(self, before: Document, new: Document, removed: list[str]) -> Document | None:
         """Change fields, and keep facets and revision; None when it changed since `before`."""
@@ -87,5 +96,9 @@ class LeadRepository:
         if removed:
             update["$unset"] = dict.fromkeys(removed, "")
         return await self._leads.find_one_and_update(
-            {"_id": before["_id"], "revision": revision}, update, DETAIL
+            {**self.only(before["_id"]), "revision": revision}, update, DETAIL
         )
+
+    def _bounded(self, listing: Listing) -> Listing:
+        """Bound a list by the facet that its indexes know."""
+        return listing if self._of is None else listing.assigned_to(self._of)

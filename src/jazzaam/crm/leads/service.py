@@ -6,6 +6,7 @@ from typing import Any, Final
 import bson
 from bson import ObjectId
 
+from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.billing.plans import LIMITS
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.crm.leads.errors import LeadChanged, LeadNotFound
@@ -39,6 +40,12 @@ def new_lead(known: dict[str, Any], at: datetime, lead_id: ObjectId | None = Non
     return lead
 
 
+def _visible(workspace: Workspace) -> LeadRepository:
+    """Give the leads that who is at work may see: all, or those assigned to them."""
+    member = workspace.member
+    return LeadRepository(workspace.db, of=member.account_id if member.own_leads_only else None)
+
+
 async def list_leads(
     workspace: Workspace, listing: Listing, cursor: str | None, *, full: bool, total: bool
 ) -> dict[str, Any]:
@@ -48,9 +55,10 @@ async def list_leads(
     """
     workspace.member.require(Permission.leads_read)
     cursors = workspace.services.cursors
-    scope = [workspace.db.tenant.id, _COLLECTION, *listing.identity]
+    bound = str(workspace.member.account_id) if workspace.member.own_leads_only else ""
+    scope = [workspace.db.tenant.id, _COLLECTION, bound, *listing.identity]
     position = cursors.read(scope, cursor) if cursor is not None else None
-    repository = LeadRepository(workspace.db)
+    repository = _visible(workspace)
     items, last = await repository.page(listing, position, full=full)
     page: dict[str, Any] = {"items": items, "next": cursors.write(scope, last) if last else None}
     if total:
@@ -61,20 +69,25 @@ async def list_leads(
 async def get_lead(workspace: Workspace, lead_id: ObjectId) -> Document:
     """Read a lead; raises `Forbidden` or `LeadNotFound`."""
     workspace.member.require(Permission.leads_read)
-    lead = await LeadRepository(workspace.db).get(lead_id)
+    return await _read(workspace, lead_id)
+
+
+async def _read(workspace: Workspace, lead_id: ObjectId) -> Document:
+    lead = await _visible(workspace).get(lead_id)
     if lead is None:
         raise LeadNotFound
     return lead
 
 
 async def create_lead(workspace: Workspace, data: LeadCreate) -> Document:
-    """Add a lead by hand.
+    """Add a lead by hand; who sees only their own leads has it assigned to them.
 
     Raises `Forbidden`, `LimitReached`, or `LeadExists` when this platform's profile is a lead already.
     """
     workspace.member.require(Permission.leads_write)
     known = data.model_dump(mode="json", by_alias=True, exclude_none=True)
-    lead = new_lead({**known, "source": Source.manual}, workspace.clock.now())
+    theirs = {"assignedTo": workspace.member.account_id} if workspace.member.own_leads_only else {}
+    lead = new_lead({**known, "source": Source.manual, **theirs}, workspace.clock.now())
 
     async def work() -> ObjectId:
         await record_new_lead(workspace, lead)
@@ -85,7 +98,7 @@ async def create_lead(workspace: Workspace, data: LeadCreate) -> Document:
         written = await workspace.change(work)
     if written != lead["_id"]:  # the request was sent before, and made that lead
         reservation.give_back()
-    return await get_lead(workspace, written)
+    return await _read(workspace, written)
 
 
 def use_of(lead: Document) -> dict[str, int]:
@@ -133,7 +146,7 @@ async def update_lead(
     now = workspace.clock.now()
 
     async def work() -> Document:
-        repository = LeadRepository(workspace.db)
+        repository = _visible(workspace)
         before = await repository.before_update(lead_id)
         if before is None:
             raise LeadNotFound
@@ -163,12 +176,13 @@ async def delete_lead(workspace: Workspace, lead_id: ObjectId) -> None:
     now, actor = workspace.clock.now(), workspace.member.actor
 
     async def work() -> None:
-        if not await move_to_trash(workspace.db, LEADS, {"_id": lead_id}, actor, now):
+        if not await move_to_trash(workspace.db, LEADS, _visible(workspace).only(lead_id), actor, now):
             raise LeadNotFound
         for spec in workspace.services.on_leads:
             if spec.lead_key is not None and spec is not ACTIVITIES:
                 await move_to_trash(workspace.db, spec, {spec.lead_key: lead_id}, actor, now)
         workspace.publish(LeadDeleted(lead_id))
+        workspace.audit(Action.delete, Resource.lead, lead_id)
 
     await workspace.change(work)
     workspace.services.limits.give_back(workspace.db.tenant, LIMITS["leads"])

@@ -5,7 +5,9 @@ from typing import Annotated
 from bson import ObjectId
 from fastapi import APIRouter, Query, Response
 
-from jazzaam.control.accounts.dependencies import SIGNED_IN
+from jazzaam.control.dependencies import SIGNED_IN
+from jazzaam.control.memberships.access import needs
+from jazzaam.control.memberships.permissions import Permission
 from jazzaam.crm.dependencies import MEMBER_ERRORS, MEMBER_WRITE_ERRORS, CurrentWorkspace
 from jazzaam.crm.notifications import service
 from jazzaam.crm.notifications.errors import NotificationNotFound
@@ -20,6 +22,7 @@ router = APIRouter(prefix="/notifications", tags=["notifications"], dependencies
 @router.get(
     "",
     summary="List notifications",
+    openapi_extra=needs(Permission.leads_read),
     response_model=NotificationPage,
     responses=documented(*MEMBER_ERRORS),
 )
@@ -34,6 +37,7 @@ async def list_notifications(query: Annotated[PageQuery, Query()], workspace: Cu
     "/{notificationId}/read",
     status_code=204,
     summary="Mark a notification as read",
+    openapi_extra=needs(Permission.leads_read),
     responses=documented(*MEMBER_WRITE_ERRORS, NotificationNotFound),
 )
 async def mark_read(notificationId: IdInPath, workspace: CurrentWorkspace) -> None:  # noqa: N803 - named on the wire

@@ -21,10 +21,11 @@ _FIELDS: Final = {
 
 
 class NotificationRepository:
-    """Notifications of one tenant."""
+    """Notifications of one tenant; with `of`, those alone that are for that account."""
 
-    def __init__(self, db: TenantDatabase) -> None:
+    def __init__(self, db: TenantDatabase, *, of: ObjectId | None = None) -> None:
         self._rows = db[NOTIFICATIONS]
+        self._whose: Document = {} if of is None else {"recipientId": of}
 
     async def add(self, notification: Document) -> None:
         """Write a notification."""
@@ -36,11 +37,11 @@ class NotificationRepository:
 
     async def page(self, limit: int, position: Position | None) -> tuple[list[Document], Position | None]:
         """Read a page, newest first, and where the next one begins."""
-        matching: Document = {}
+        matching = dict(self._whose)
         if position is not None:
             earlier = {"createdAt": {"$lt": position.value}}
             tied = {"createdAt": position.value, "_id": {"$lt": position.id}}
-            matching = {"$or": [earlier, tied]}
+            matching["$or"] = [earlier, tied]
         order = [("createdAt", -1), ("_id", -1)]
         rows = await self._rows.find(matching, _FIELDS, sort=order, limit=limit + 1).to_list()
         if len(rows) <= limit:
@@ -50,4 +51,6 @@ class NotificationRepository:
 
     async def mark_read(self, notification_id: ObjectId) -> bool:
         """Mark one as read; False when there is none."""
-        return await self._rows.update_one({"_id": notification_id}, {"$set": {"isRead": True}})
+        return await self._rows.update_one(
+            {"_id": notification_id, **self._whose}, {"$set": {"isRead": True}}
+        )

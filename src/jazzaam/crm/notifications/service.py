@@ -41,13 +41,20 @@ async def notify(
     )
 
 
+def _visible(workspace: Workspace) -> NotificationRepository:
+    """Give what who is at work may see: whoever sees only their own leads is told of no others."""
+    member = workspace.member
+    return NotificationRepository(workspace.db, of=member.account_id if member.own_leads_only else None)
+
+
 async def list_notifications(workspace: Workspace, limit: int, cursor: str | None) -> dict[str, Any]:
     """Read a page, newest first; raises `Forbidden`, or `InvalidInput` for a foreign cursor."""
     workspace.member.require(Permission.leads_read)
-    scope = [workspace.db.tenant.id, _COLLECTION]
+    bound = str(workspace.member.account_id) if workspace.member.own_leads_only else ""
+    scope = [workspace.db.tenant.id, _COLLECTION, bound]
     cursors = workspace.services.cursors
     position = cursors.read(scope, cursor) if cursor is not None else None
-    rows, last = await NotificationRepository(workspace.db).page(limit, position)
+    rows, last = await _visible(workspace).page(limit, position)
     return {
         "items": [_worded(row) for row in rows],
         "next": cursors.write(scope, last) if last else None,
@@ -57,7 +64,7 @@ async def list_notifications(workspace: Workspace, limit: int, cursor: str | Non
 async def mark_read(workspace: Workspace, notification_id: ObjectId) -> None:
     """Mark one as read; raises `Forbidden` or `NotificationNotFound`."""
     workspace.member.require(Permission.leads_read)
-    if not await NotificationRepository(workspace.db).mark_read(notification_id):
+    if not await _visible(workspace).mark_read(notification_id):
         raise NotificationNotFound
 
 

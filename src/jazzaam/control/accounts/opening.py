@@ -1,0 +1,74 @@
+"""Opening a session: the one place where tokens are made for somebody who has shown who they are."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from bson import ObjectId
+
+from jazzaam.control.accounts.models import SESSION_LASTS, Session
+from jazzaam.control.accounts.repository import SessionRepository
+from jazzaam.control.accounts.tokens import ACCESS_LASTS, write_access_token, write_refresh_token
+from jazzaam.control.audit.models import Action, Resource
+from jazzaam.control.memberships.models import Actor, ActorKind, Membership
+from jazzaam.control.plane import ControlPlane
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a signed-in client holds; `expires_in` is the access token's life in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+
+
+async def open_session(
+    plane: ControlPlane, account_id: ObjectId, membership: Membership | None
+) -> TokenPair:
+    """Begin a session in a company, or in none, and tell the audit log."""
+
+    async def work() -> Session:
+        return await write_session(plane, account_id, membership)
+
+    return tokens_of(plane, await plane.change(work))
+
+
+async def write_session(
+    plane: ControlPlane,
+    account_id: ObjectId,
+    membership: Membership | None,
+    *,
+    ends_at: datetime | None = None,
+) -> Session:
+    """Begin a session in the running change; its tokens are made when that is durable."""
+    now = plane.clock.now()
+    session = Session(
+        id=ObjectId(),
+        account_id=account_id,
+        company_id=membership.company_id if membership else None,
+        membership_id=membership.id if membership else None,
+        membership_version=membership.version if membership else 0,
+        generation=1,
+        seed=secrets.token_bytes(16),
+    )
+    await SessionRepository(plane.db).add(session, plane.origin, now, ends_at or now + SESSION_LASTS)
+    plane.audit(
+        Action.login,
+        Resource.session,
+        session.id,
+        by=Actor(ActorKind.account, str(account_id)),
+        company=session.company_id,
+        account=account_id,
+    )
+    return session
+
+
+def tokens_of(plane: ControlPlane, session: Session) -> TokenPair:
+    """Sign the tokens of a session's present generation."""
+    keyring = plane.services.keyring
+    return TokenPair(
+        access_token=write_access_token(keyring, session, plane.clock.now()),
+        refresh_token=write_refresh_token(keyring, session),
+        expires_in=int(ACCESS_LASTS.total_seconds()),
+    )

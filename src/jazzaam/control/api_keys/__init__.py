@@ -1,0 +1,1 @@
+"""Keys with which programs act in one company."""

@@ -1,0 +1,160 @@
+"""From a request to who calls: a session, or an API key; and to their company in the shared database."""
+
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader, HTTPBearer
+
+from jazzaam.config import Settings
+from jazzaam.control.accounts.errors import NoCompany, NotAPerson, SecondFactorRequired, TokenRefused
+from jazzaam.control.accounts.models import Principal
+from jazzaam.control.accounts.sessions import Sessions
+from jazzaam.control.accounts.tokens import AccessTokens
+from jazzaam.control.api_keys.errors import ApiKeyRefused
+from jazzaam.control.api_keys.lookup import ApiKeys
+from jazzaam.control.audit.models import Origin
+from jazzaam.control.memberships.models import Member
+from jazzaam.control.plane import ControlPlane
+from jazzaam.control.requests import body_if_idempotent, request_key
+from jazzaam.errors import Forbidden, Unauthenticated
+from jazzaam.tenancy.errors import TenantSuspended
+from jazzaam.tenancy.models import TenantStatus
+from jazzaam.tenancy.traffic import CompanyTooBusy
+from jazzaam.web.at_end import at_end
+from jazzaam.web.origin import address_of, agent_of, request_id_of
+from jazzaam.web.rate_limits import RateLimits
+
+BEARER = HTTPBearer(
+    auto_error=False, bearerFormat="JWT", description="The access token of POST /auth/login."
+)
+API_KEY = APIKeyHeader(
+    name="X-API-Key", auto_error=False, description="A key of POST /api-keys: `jz_live_…`."
+)
+"""Both document a scheme in OpenAPI; `current_principal` and `current_member` do the work."""
+
+
+async def current_principal(request: Request) -> Principal:
+    """Give who is signed in.
+
+    Raises `Unauthenticated` without a token, `TokenRefused` for one that is forged, over, of another
+    kind, or whose session, account or membership has ended or changed.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    state = request.app.state
+    tokens: AccessTokens = state.access_tokens
+    sessions: Sessions = state.sessions
+    now = state.control.clock.now()
+    claims = tokens.read(token, now)
+    principal = await sessions.principal(claims.session_id)
+    if (
+        principal is None
+        or principal.ends_at <= now
+        or str(principal.account_id) != claims.account_id
+        or (principal.member.tenant_id if principal.member else None) != claims.company_id
+        or principal.role_version != claims.role_version
+    ):
+        raise TokenRefused
+    return principal
+
+
+async def current_member(request: Request) -> Member:
+    """Give who acts in a company: a person by their session, or a program by its API key.
+
+    Whether the company itself is open is asked where it is entered. Raises `ApiKeyRefused`, and for a
+    person `NoCompany` and `SecondFactorRequired` besides what `current_principal` raises.
+    """
+    key = request.headers.get("x-api-key")
+    if key is None:
+        return _member_of(await current_principal(request))
+    if "authorization" in request.headers:
+        raise ApiKeyRefused("Send an access token or an API key, not both.")
+    keys: ApiKeys = request.app.state.api_keys
+    return await keys.member(key)
+
+
+async def company_member(request: Request) -> Member:
+    """Give who acts in a company that is open, for what the shared database keeps of it.
+
+    Raises `TenantSuspended`, `CompanyTooBusy` and what `current_member` raises.
+    """
+    member = await current_member(request)
+    deployment = request.app.state.deployment
+    structlog.contextvars.bind_contextvars(tenant=member.tenant_id)
+    tenant = await deployment.tenancy.catalog.tenant(member.tenant_id)
+    if tenant.status is not TenantStatus.active:
+        raise TenantSuspended
+    at_end(request, await deployment.traffic.admit(tenant))  # waits only to refuse
+    return member
+
+
+async def company_person(request: Request) -> Member:
+    """Give a person who acts in a company that is open; raises `NotAPerson` for an API key."""
+    if "x-api-key" in request.headers:
+        raise NotAPerson
+    return await company_member(request)
+
+
+async def platform_admin(request: Request) -> Principal:
+    """Give who runs the platform; raises `Forbidden` for anybody else."""
+    principal = await current_principal(request)
+    if not principal.platform_admin:
+        raise Forbidden("Only who runs the platform may do this.")
+    return principal
+
+
+def origin_of(request: Request) -> Origin:
+    """Say where a request comes from, for the audit log."""
+    return Origin(address_of(request), agent_of(request), request_id_of(request))
+
+
+def limits_of(request: Request) -> tuple[RateLimits, Settings]:
+    """Give what counts requests, and how many are allowed."""
+    return request.app.state.rate_limits, request.app.state.settings
+
+
+async def open_plane(request: Request) -> ControlPlane:
+    """Give this request's hold on the control plane."""
+    state = request.app.state
+    return ControlPlane(state.deployment.system(), state.control, origin_of(request))
+
+
+async def open_plane_once(request: Request) -> ControlPlane:
+    """Give it for a POST that may be sent again with its Idempotency-Key, by whoever is signed in."""
+    body = await body_if_idempotent(request)
+    principal = await current_principal(request)
+    who = f"{principal.actor.id} {principal.member and principal.member.tenant_id}"
+    plane = await open_plane(request)
+    return ControlPlane(plane.db, plane.services, plane.origin, request_key(request, who, body))
+
+
+def _member_of(principal: Principal) -> Member:
+    if principal.member is None:
+        raise NoCompany
+    if principal.lacks_second_factor:
+        raise SecondFactorRequired
+    return principal.member
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+CompanyMember = Annotated[Member, Depends(company_member)]
+CompanyPerson = Annotated[Member, Depends(company_person)]
+PlatformAdmin = Annotated[Principal, Depends(platform_admin)]
+Plane = Annotated[ControlPlane, Depends(open_plane)]
+PlaneOnce = Annotated[ControlPlane, Depends(open_plane_once)]
+IN_PERSON = [Depends(BEARER)]
+SIGNED_IN = [Depends(BEARER), Depends(API_KEY)]
+PERSON_ERRORS = (Unauthenticated, TokenRefused)
+"""What every route of whoever is signed in can answer with."""
+COMPANY_ERRORS = (
+    *PERSON_ERRORS,
+    ApiKeyRefused,
+    Forbidden,
+    NoCompany,
+    SecondFactorRequired,
+    TenantSuspended,
+    CompanyTooBusy,
+)
+"""What every route of a company's in the shared database can answer with, for OpenAPI."""

@@ -1,0 +1,22 @@
+"""Mails of the platform's own: plain text, to one person."""
+
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid, parseaddr
+
+from jazzaam.control.plane import ControlServices
+
+
+async def send(services: ControlServices, to: str, subject: str, text: str) -> None:
+    """Send a mail; headers are encoded and folded by the library, which refuses line breaks in them.
+
+    Raises `MailNotSent`.
+    """
+    message = EmailMessage()
+    message["From"] = services.mail_from
+    message["To"] = to
+    message["Subject"] = f"Jazzaam: {subject}"
+    message["Date"] = formatdate(localtime=False)
+    message["Message-ID"] = make_msgid(domain=parseaddr(services.mail_from)[1].partition("@")[2])
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content(text)
+    await services.mailer.send(message)

@@ -1,0 +1,121 @@
+"""Every query on memberships."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
+
+from jazzaam.control.companies.models import COMPANIES
+from jazzaam.control.memberships.errors import MemberExists
+from jazzaam.control.memberships.models import MEMBERSHIPS, Membership
+from jazzaam.control.memberships.permissions import Role
+from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
+
+_FIELDS: Final = {"companyId": 1, "accountId": 1, "role": 1, "version": 1, "isActive": 1}
+_SHOWN: Final = {
+    "accountId": 1,
+    "role": 1,
+    "isActive": 1,
+    "assignedLeadsType": 1,
+    "version": 1,
+    "createdAt": 1,
+}
+
+
+class MembershipRepository:
+    """The memberships of one company."""
+
+    def __init__(self, db: SystemDatabase, company_id: ObjectId) -> None:
+        self._company_id = company_id
+        self._scope = CompanyScope(db, company_id)
+        self._rows = self._scope[MEMBERSHIPS]
+
+    async def take_turn(self) -> None:
+        """Let the running change be the only one at this company's team.
+
+        What counts owners or seats, and then changes one, would else miss who does the same.
+        """
+        await self._scope[COMPANIES].update_one({}, {"$inc": {"teamRevision": 1}})
+
+    async def all(self) -> list[Document]:
+        """List the team, the oldest first."""
+        return await self._rows.find({}, _SHOWN, sort=[("_id", 1)]).to_list()
+
+    async def of(self, account_id: ObjectId) -> Membership | None:
+        """Find an account's membership."""
+        row = await self._rows.find_one({"accountId": account_id}, _FIELDS)
+        return membership_of(row) if row else None
+
+    async def add(self, account_id: ObjectId, role: Role, at: datetime) -> Membership:
+        """Write a membership; raises `MemberExists`."""
+        membership = Membership(ObjectId(), self._company_id, account_id, role, 1)
+        try:
+            await self._rows.insert(
+                {
+                    "_id": membership.id,
+                    "accountId": account_id,
+                    "role": membership.role,
+                    "isActive": True,
+                    "version": membership.version,
+                    "createdAt": at,
+                    "updatedAt": at,
+                }
+            )
+        except DuplicateKeyError:
+            raise MemberExists from None
+        return membership
+
+    async def change(self, account_id: ObjectId, new: Document, at: datetime) -> Document | None:
+        """Change a membership, which ends the access tokens made before; gives it as it is now."""
+        return await self._rows.find_one_and_update(
+            {"accountId": account_id}, {"$set": {**new, "updatedAt": at}, "$inc": {"version": 1}}, _SHOWN
+        )
+
+    async def remove(self, account_id: ObjectId) -> None:
+        """Take a membership away."""
+        await self._rows.delete_many({"accountId": account_id})
+
+    async def other_owners(self, account_id: ObjectId) -> int:
+        """Count the active owners beside an account."""
+        return await self._rows.count(
+            {"role": Role.owner, "isActive": True, "accountId": {"$ne": account_id}}
+        )
+
+    async def active(self) -> int:
+        """Count who works in the company."""
+        return await self._rows.count({"isActive": True})
+
+
+async def companies_of(db: SystemDatabase, account_id: ObjectId) -> list[ObjectId]:
+    """List the companies an account works in, the oldest membership first."""
+    return [membership.company_id for membership in await memberships_of(db, account_id)]
+
+
+async def memberships_of(db: SystemDatabase, account_id: ObjectId) -> list[Membership]:
+    """List where an account works, the oldest first."""
+    rows = db.unscoped(MEMBERSHIPS, "an account's companies").find(
+        {"accountId": account_id, "isActive": True}, _FIELDS, sort=[("_id", 1)]
+    )
+    return [membership_of(row) async for row in rows]
+
+
+async def names_of(db: SystemDatabase, company_ids: Sequence[ObjectId]) -> dict[ObjectId, str]:
+    """Name the companies an account works in."""
+    rows = db.unscoped(COMPANIES, "an account's companies").find(
+        {"_id": {"$in": list(company_ids)}}, {"companyName": 1}
+    )
+    return {row["_id"]: str(row.get("companyName", "")) async for row in rows}
+
+
+def membership_of(row: dict[str, Any]) -> Membership:
+    """Read a stored membership."""
+    return Membership(
+        id=row["_id"],
+        company_id=row["companyId"],
+        account_id=row["accountId"],
+        role=Role(row["role"]),
+        version=row.get("version", 1),
+        is_active=row.get("isActive", True),
+    )

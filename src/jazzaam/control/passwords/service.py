@@ -1,0 +1,82 @@
+"""The rules of passwords."""
+
+import secrets
+
+from bson import ObjectId
+
+from jazzaam.control.accounts.errors import TokenRefused
+from jazzaam.control.accounts.models import Principal
+from jazzaam.control.accounts.repository import AccountRepository, SessionRepository
+from jazzaam.control.accounts.service import hash_new_password
+from jazzaam.control.audit.models import Action, Resource
+from jazzaam.control.memberships.models import Actor, ActorKind
+from jazzaam.control.passwords.errors import ResetRefused, WrongPassword
+from jazzaam.control.passwords.events import PasswordForgotten
+from jazzaam.control.passwords.tokens import read_reset
+from jazzaam.control.plane import ControlPlane
+from jazzaam.errors import FieldError
+
+
+async def change_password(plane: ControlPlane, principal: Principal, old: str, new: str) -> None:
+    """Change the password, and end every other session of the account.
+
+    Raises `WrongPassword`, `PasswordTooCommon`.
+    """
+    await require_password(plane, principal, old, "/oldPassword")
+    accounts = AccountRepository(plane.db)
+    account = await accounts.get(principal.account_id)
+    if account is None:
+        raise TokenRefused
+    hashed = await hash_new_password(plane, new, [account.email], "/newPassword")
+
+    async def work() -> None:
+        await accounts.set_password(principal.account_id, hashed)
+        await SessionRepository(plane.db).end_all(principal.account_id, but=ObjectId(principal.session_id))
+        _tell(plane, principal.actor, principal.account_id)
+
+    await plane.change(work)
+
+
+async def require_password(plane: ControlPlane, principal: Principal, given: str, pointer: str) -> None:
+    """Go on only with the account's present password; raises `WrongPassword`."""
+    account = await AccountRepository(plane.db).get(principal.account_id)
+    stored = account.password_hash if account else None
+    if not (await plane.services.passwords.verify(stored, given)).right:
+        raise WrongPassword([FieldError(pointer, "wrong", "is not your present password")])
+
+
+async def forget_password(plane: ControlPlane, email: str) -> None:
+    """Have an address mailed, if it is an account's: the same steps whether it is."""
+
+    async def work() -> None:
+        plane.publish(PasswordForgotten(email=email, seed=secrets.token_bytes(16)))
+
+    await plane.change(work)
+
+
+async def reset_password(plane: ControlPlane, token: str, new: str) -> None:
+    """Set a new password with the mailed token, and end every session of the account.
+
+    A second factor is still asked for. Raises `ResetRefused`, `PasswordTooCommon`.
+    """
+    reset = read_reset(plane.services.keyring, token)
+    if reset is None:
+        raise _refused()
+    hashed = await hash_new_password(plane, new, [], "/newPassword")
+
+    async def work() -> None:
+        accounts, now = AccountRepository(plane.db), plane.clock.now()
+        if not await accounts.finish_reset(reset.account_id, reset.seed, hashed, now):
+            raise _refused()
+        await SessionRepository(plane.db).end_all(reset.account_id)
+        _tell(plane, Actor(ActorKind.account, str(reset.account_id)), reset.account_id)
+
+    await plane.change(work)
+
+
+def _tell(plane: ControlPlane, by: Actor, account_id: ObjectId) -> None:
+    plane.audit(Action.update, Resource.password, account_id, by=by, account=account_id)
+
+
+def _refused() -> ResetRefused:
+    return ResetRefused([FieldError("/token", "refused", "is used up or no longer valid")])

@@ -1,0 +1,110 @@
+"""Requests that may be sent again: what they came to is kept for a day, beside what they changed."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Header, Request
+from pymongo.errors import DuplicateKeyError, OperationFailure
+
+from jazzaam.errors import Conflict, FieldError, InvalidInput
+from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
+from jazzaam.tenancy.database import SystemDatabase, TenantDatabase
+
+REQUESTS_KEPT: Final = timedelta(hours=24)
+_WRITE_CONFLICT: Final = 112
+
+IDEMPOTENCY: Final = CollectionSpec(
+    "idempotency",
+    indexes=(IndexSpec("forgets after a day", (("at", 1),), expire_after=REQUESTS_KEPT),),
+    transient=True,
+)
+"""Requests that were answered, by the hash of who asked what under which key."""
+
+
+class RequestRunning(Conflict):
+    """The first request with this Idempotency-Key has not been answered yet."""
+
+
+class RequestRepeated(Exception):
+    """This request was answered before."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestKey:
+    """A request that may be sent again: who, what and its key hashed, and its body hashed."""
+
+    id: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What an earlier request came to; `result` is what its work returned."""
+
+    result: Any
+
+
+class RequestRepository:
+    """Requests that were answered, in the database that they changed."""
+
+    def __init__(self, db: TenantDatabase | SystemDatabase) -> None:
+        self._rows = db[IDEMPOTENCY]
+
+    async def find(self, request: RequestKey) -> Remembered | None:
+        """Find what a request came to; raises `InvalidInput` when its body was another."""
+        row = await self._rows.find_one({"_id": request.id}, {"body": 1, "result": 1})
+        if row is None:
+            return None
+        if row["body"] != request.body:
+            raise InvalidInput(
+                [FieldError("/header/Idempotency-Key", "reused", "was used for another body")]
+            )
+        return Remembered(row["result"])
+
+    async def remember(self, request: RequestKey, result: object, at: datetime) -> None:
+        """Keep a result in the running change.
+
+        Raises `RequestRunning` while another transaction does the same, `RequestRepeated` when one did.
+        """
+        try:
+            await self._rows.insert({"_id": request.id, "body": request.body, "result": result, "at": at})
+        except DuplicateKeyError:
+            raise RequestRepeated from None
+        except OperationFailure as error:
+            if error.code == _WRITE_CONFLICT:
+                raise RequestRunning from None
+            raise
+
+
+def request_key(request: Request, who: str, body: bytes) -> RequestKey | None:
+    """Name a POST by who asks, for what, and the key it carries; None for one that carries none."""
+    key = request.headers.get("idempotency-key") if request.method == "POST" else None
+    if key is None:
+        return None
+    asked = f"{who} {request.url.path} {key}".encode()
+    return RequestKey(hashlib.sha256(asked).hexdigest(), hashlib.sha256(body).hexdigest())
+
+
+async def body_if_idempotent(request: Request) -> bytes:
+    """Read the body that an Idempotency-Key goes with, before anything is checked."""
+    asked = request.method == "POST" and "idempotency-key" in request.headers
+    return await request.body() if asked else b""
+
+
+def _documents_key(
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="Send the same key and body again to get the same answer, without a second "
+            "effect; kept for 24 hours.",
+            min_length=1,
+            max_length=255,
+        ),
+    ] = None,
+) -> None:
+    """Say in OpenAPI that a POST takes an Idempotency-Key; `request_key` reads it."""
+
+
+IDEMPOTENT = Depends(_documents_key)

@@ -1,0 +1,55 @@
+"""Bodies of the sign-in routes."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from jazzaam.control.accounts.schemas import Address, PresentedPassword
+from jazzaam.identifiers import OBJECT_ID_PATTERN
+from jazzaam.web.input import Input, Output
+
+Code = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9A-Za-z-]{6,24}$"),
+    Field(description="Six digits of the authenticator, or one of the recovery codes."),
+]
+
+
+class Login(Input):
+    """Sign in."""
+
+    email: Address
+    password: PresentedPassword
+    code: Code | None = None
+
+
+class Refresh(Input):
+    """Exchange a refresh token."""
+
+    refresh_token: Annotated[str, StringConstraints(max_length=1024)]
+
+
+class SwitchCompany(Input):
+    """Which company to work in."""
+
+    company_id: Annotated[str, StringConstraints(pattern=OBJECT_ID_PATTERN)]
+
+
+class SessionOut(Output):
+    """Where one is signed in."""
+
+    id: str
+    current: bool
+    company_id: str | None
+    company_name: str | None
+    address: str | None
+    agent: str | None
+    created_at: datetime
+    refreshed_at: datetime
+
+
+class SessionList(Output):
+    """All of them, the newest first."""
+
+    items: list[SessionOut]

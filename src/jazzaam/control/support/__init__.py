@@ -1,0 +1,1 @@
+"""A look into a company by who runs the platform: only with a grant of its owner."""

@@ -1,0 +1,20 @@
+"""How many people a plan allows in a company: all but one owner take a seat."""
+
+from jazzaam.control.billing.plans import LIMITS
+from jazzaam.control.plane import ControlPlane
+from jazzaam.tenancy.limits import LimitReached, allowed_to
+from jazzaam.tenancy.models import TenantId
+
+
+def seats_taken(active_members: int, invited: int = 0) -> int:
+    """Count seats: everybody who works there but one owner, and who is invited."""
+    return max(active_members - 1, 0) + invited
+
+
+async def require_seat(plane: ControlPlane, tenant_id: str, taken: int) -> None:
+    """Go on only while a seat is free; an over-full company keeps who is there. Raises `LimitReached`."""
+    spec = LIMITS["members"]
+    tenant = await plane.services.tenancy.catalog.tenant(TenantId(tenant_id))
+    allowed = allowed_to(tenant, spec)
+    if allowed is not None and taken >= allowed:
+        raise LimitReached(spec, allowed)

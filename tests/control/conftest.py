@@ -1,0 +1,54 @@
+"""Mails that were sent, and people at work in a company."""
+
+from __future__ import annotations
+
+import email
+import re
+from email import policy
+
+import pytest
+from bson import ObjectId
+
+from jazzaam.control.memberships.permissions import Role
+from jazzaam.control.memberships.repository import MembershipRepository
+
+
+@pytest.fixture
+def mails_to(outbox_folder):
+    """Read the mails that were sent to an address, the oldest first."""
+
+    def read(address):
+        found = [
+            email.message_from_bytes(path.read_bytes(), policy=policy.default)
+            for path in sorted(outbox_folder.glob("*.eml"))
+        ]
+        return [mail for mail in found if mail["To"] == address]
+
+    return read
+
+
+@pytest.fixture
+def token_in():
+    """Find the token of a link in a mail."""
+    return lambda mail: re.search(r"#token=([A-Za-z0-9_=-]+)", mail.get_content())[1]
+
+
+@pytest.fixture
+async def join(client, make_company, plane):
+    """Make a person who works in a company; gives them, with a session there."""
+
+    async def join(company, role=Role.member):
+        person = await make_company("Person", account_type="user")
+        team = MembershipRepository(plane.db, ObjectId(company.id))
+        await team.add(ObjectId(person.id), role, plane.clock.now())
+        return person, await enter(client, person.headers, company)
+
+    return join
+
+
+async def enter(client, headers, company):
+    answer = await client.post(
+        "/api/v1/auth/switch-company", json={"companyId": company.id}, headers=headers
+    )
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": f"Bearer {answer.json()['accessToken']}"}

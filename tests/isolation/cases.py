@@ -1,0 +1,116 @@
+"""How each route of a company is called: one table for all tests that walk the routes.
+
+A case has the thing that the path names, known to exist in Acme, and a body that is valid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call. `kind` is what it does: `thing` names one by id, `list` shows many, `write` makes one,
+    `own` is about the company itself."""
+
+    kind: str
+    thing: str | None = None
+    body: Any = None
+    status: int = 200
+
+
+CASES: dict[tuple[str, str], Case] = {
+    ("get", "/api/v1/leads/{leadId}"): Case("thing", "lead"),
+    ("patch", "/api/v1/leads/{leadId}"): Case("thing", "lead", {"notes": "changed"}),
+    ("delete", "/api/v1/leads/{leadId}"): Case("thing", "lead", status=204),
+    ("get", "/api/v1/forms/{formId}"): Case("thing", "form"),
+    ("get", "/api/v1/forms/{formId}/embed"): Case("thing", "form"),
+    ("get", "/api/v1/jobs/{jobId}"): Case("thing", "job"),
+    ("post", "/api/v1/notifications/{notificationId}/read"): Case("thing", "notification", status=204),
+    ("patch", "/api/v1/members/{accountId}"): Case("thing", "member", {"assignedLeadsType": "hot"}),
+    ("delete", "/api/v1/members/{accountId}"): Case("thing", "member", status=204),
+    ("delete", "/api/v1/invitations/{invitationId}"): Case("thing", "invitation", status=204),
+    ("delete", "/api/v1/api-keys/{keyId}"): Case("thing", "key", status=204),
+    ("get", "/api/v1/leads"): Case("list", "lead"),
+    ("get", "/api/v1/forms"): Case("list", "form"),
+    ("get", "/api/v1/notifications"): Case("list", "notification"),
+    ("get", "/api/v1/members"): Case("list", "member"),
+    ("get", "/api/v1/invitations"): Case("list", "invitation"),
+    ("get", "/api/v1/api-keys"): Case("list", "key"),
+    ("get", "/api/v1/audit-log"): Case("list", "entry"),
+    ("get", "/api/v1/company/usage"): Case("own"),
+    ("get", "/api/v1/company"): Case("own"),
+    ("patch", "/api/v1/company"): Case("own", body={"industry": "Energy"}),
+    ("patch", "/api/v1/company/settings"): Case("own", body={"timezone": "Asia/Tokyo"}),
+    ("post", "/api/v1/leads"): Case("write", body={"fullName": "Written by Globex"}, status=201),
+    ("post", "/api/v1/forms"): Case(
+        "write",
+        body={
+            "name": "Form of Globex",
+            "fields": [{"name": "email", "type": "email", "label": "E-mail"}],
+        },
+        status=201,
+    ),
+    ("post", "/api/v1/forms/platforms/{platform}"): Case("write", status=201),
+    ("post", "/api/v1/invitations"): Case(
+        "write", body={"email": "somebody@globex.example", "role": "member"}, status=201
+    ),
+    ("post", "/api/v1/api-keys"): Case("write", body={"name": "k", "scopes": ["leads:read"]}, status=201),
+}
+"""Every route that acts in a company."""
+
+IN_PERSON = {
+    (method, path)
+    for method, path in CASES
+    if path.startswith(("/api/v1/members/", "/api/v1/invitations"))
+    or (path.startswith("/api/v1/api-keys") and method != "get")
+}
+"""Routes that hand out power: an API key cannot call them."""
+
+OF_THE_CALLER = {
+    ("post", "/api/v1/auth/logout"),
+    ("post", "/api/v1/auth/logout-all"),
+    ("get", "/api/v1/auth/sessions"),
+    ("delete", "/api/v1/auth/sessions/{sessionId}"),
+    ("post", "/api/v1/auth/switch-company"),
+    ("post", "/api/v1/auth/change-password"),
+    ("post", "/api/v1/auth/totp"),
+    ("post", "/api/v1/auth/totp/confirm"),
+    ("delete", "/api/v1/auth/totp"),
+    ("post", "/api/v1/auth/totp/recovery-codes"),
+    ("get", "/api/v1/me"),
+    ("patch", "/api/v1/me"),
+    ("post", "/api/v1/companies"),
+}
+"""Routes that act on the caller's own account; `tests/control` proves each."""
+
+OF_ANYBODY = {
+    ("post", "/api/v1/auth/register"),
+    ("post", "/api/v1/auth/verify-email"),
+    ("post", "/api/v1/auth/resend-code"),
+    ("post", "/api/v1/auth/login"),
+    ("post", "/api/v1/auth/refresh"),
+    ("post", "/api/v1/auth/forgot-password"),
+    ("post", "/api/v1/auth/reset-password"),
+    ("post", "/api/v1/invitations/accept"),
+    ("get", "/api/v1/public/forms/{accessToken}"),
+    ("post", "/api/v1/public/forms/{accessToken}/submissions"),
+    ("get", "/healthz"),
+    ("get", "/readyz"),
+}
+"""Routes that nobody signs in for: what they carry says whose they are; `test_doors.py` and
+`tests/control` prove each."""
+
+
+def fill(path: str, thing_id: str) -> str:
+    """Put an id where the path has a gap."""
+    before, _, rest = path.partition("{")
+    return before + thing_id + rest.partition("}")[2]
+
+
+def address(path: str, things: dict[str, str], case: Case) -> str:
+    """Give the path with Acme's own thing in it."""
+    if "{platform}" in path:
+        return path.replace("{platform}", "meta")
+    return fill(path, things[case.thing]) if "{" in path and case.thing else path

@@ -1,0 +1,47 @@
+"""What Acme has, for every test that another company tries to reach it."""
+
+from __future__ import annotations
+
+import pytest
+from bson import ObjectId
+
+from jazzaam.control.memberships.permissions import Role
+from jazzaam.control.memberships.repository import MembershipRepository
+from jazzaam.jobs.models import JOBS
+
+
+@pytest.fixture
+async def things(client, acme, make_company, plane, run_jobs):
+    """One of each thing of Acme's, by the name of its kind."""
+    form = (await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)).json()
+    await client.post(
+        f"/api/v1/public/forms/{form['accessToken']}/submissions",
+        json={"linkedinUrl": "https://www.linkedin.com/in/acmes-own"},
+    )
+    await run_jobs(acme)
+    lead = (await client.get("/api/v1/leads", headers=acme.headers)).json()["items"][0]
+    told = (await client.get("/api/v1/notifications", headers=acme.headers)).json()["items"][0]
+    job = await acme.db[JOBS].find_one({}, {"_id": 1})
+    invited = await client.post(
+        "/api/v1/invitations",
+        json={"email": f"{ObjectId()}@example.com", "role": "member"},
+        headers=acme.headers,
+    )
+    key = await client.post(
+        "/api/v1/api-keys", json={"name": "CI", "scopes": ["leads:read"]}, headers=acme.headers
+    )
+    person = await make_company("Member", account_type="user")
+    team = MembershipRepository(plane.db, ObjectId(acme.id))
+    await team.add(ObjectId(person.id), Role.member, plane.clock.now())
+    await run_jobs()
+    entry = (await client.get("/api/v1/audit-log", headers=acme.headers)).json()["items"][0]
+    return {
+        "form": form["id"],
+        "lead": lead["id"],
+        "notification": told["id"],
+        "job": str(job["_id"]),
+        "invitation": invited.json()["id"],
+        "key": key.json()["id"],
+        "member": person.id,
+        "entry": entry["id"],
+    }

@@ -1,0 +1,91 @@
+"""Each route lets in whoever has what it states, and nobody else: roles and API keys, against the rules."""
+
+import pytest
+from bson import ObjectId
+from tests.isolation.cases import CASES, IN_PERSON, address
+
+from jazzaam.control.memberships.access import FIELD
+from jazzaam.control.memberships.permissions import KEY_SCOPES, PERMISSIONS, Permission, Role
+from jazzaam.control.memberships.repository import MembershipRepository
+
+
+def needed(app, route):
+    method, path = route
+    return Permission(app.openapi()["paths"][path][method][FIELD])
+
+
+@pytest.fixture
+async def as_role(client, acme, make_company, plane):
+    """Somebody's headers with a role in Acme, where they work besides nowhere else."""
+
+    async def headers(role):
+        person = await make_company("Person", account_type="user")
+        team = MembershipRepository(plane.db, ObjectId(acme.id))
+        await team.add(ObjectId(person.id), role, plane.clock.now())
+        answer = await client.post(
+            "/api/v1/auth/switch-company", json={"companyId": acme.id}, headers=person.headers
+        )
+        return {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+
+    return headers
+
+
+@pytest.fixture
+async def with_scopes(client, acme):
+    """The headers of a key of Acme's with some scopes."""
+
+    async def headers(scopes):
+        answer = await client.post(
+            "/api/v1/api-keys", json={"name": "k", "scopes": sorted(scopes)}, headers=acme.headers
+        )
+        assert answer.status_code == 201
+        return {"X-API-Key": answer.json()["key"]}
+
+    return headers
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_role_may_what_the_table_says(app, client, acme, things, as_role, role):
+    """Members could delete, export and clear everything in the original (S-19)."""
+    headers = await as_role(role)
+    last = sorted(CASES, key=lambda route: route[0] == "delete")
+
+    for route in last:
+        (method, path), case = route, CASES[route]
+        answer = await client.request(method, address(path, things, case), json=case.body, headers=headers)
+
+        allowed = needed(app, route) in PERMISSIONS[role]
+        assert answer.status_code == (case.status if allowed else 403), (route, answer.text)
+
+
+@pytest.mark.parametrize("route", sorted(CASES.keys() - IN_PERSON))
+async def test_a_key_may_what_its_scopes_say(app, client, acme, things, with_scopes, route):
+    (method, path), case = route, CASES[route]
+    scope = needed(app, route)
+    call = {"url": address(path, things, case), "json": case.body}
+
+    without = await client.request(method, **call, headers=await with_scopes(KEY_SCOPES - {scope}))
+    with_it = await client.request(method, **call, headers=await with_scopes({scope}))
+
+    assert without.status_code == 403
+    assert str(scope) in without.json()["detail"]
+    assert with_it.status_code == case.status
+
+
+@pytest.mark.parametrize("route", sorted(IN_PERSON))
+async def test_a_key_hands_out_no_power(client, things, with_scopes, route):
+    (method, path), case = route, CASES[route]
+
+    answer = await client.request(
+        method, address(path, things, case), json=case.body, headers=await with_scopes(KEY_SCOPES)
+    )
+
+    assert answer.status_code == 403
+    assert answer.json()["type"] == "/problems/NotAPerson"
+
+
+def test_admins_lack_two_permissions_of_an_owner_and_nobody_else_has_more():
+    lacking = PERMISSIONS[Role.owner] - PERMISSIONS[Role.admin]
+
+    assert lacking == {Permission.billing_write, Permission.company_delete}
+    assert PERMISSIONS[Role.viewer] < PERMISSIONS[Role.member] < PERMISSIONS[Role.admin]
