@@ -57,6 +57,16 @@ def test_who_comes_later_does_not_wait_for_who_came_first():
     assert taken(backlog, 10) == "b"
 
 
+def test_who_is_alone_again_has_its_burst():
+    backlog = filled(a=10)
+    backlog.add(other := place("b"))
+    assert taken(backlog, 20) == "aba"
+
+    backlog.ended(owner(other), other.job_id)
+
+    assert taken(backlog, 20) == "a"
+
+
 def test_a_weight_gives_more_in_a_turn():
     backlog = Backlog(Room(slots=50, total=100, cap=50, burst=50))
     for tenant in "ab":

@@ -200,3 +200,6 @@ class Backlog:
     def _forget_if_empty(self, owner: Owner, line: _Line) -> None:
         if not line.waiting and not line.under_way and not line.queued:
             del self._lines[owner]
+            if len(self._lines) == 1:  # who is alone now may have more than beside others
+                for other, left in self._lines.items():
+                    self._queue(other, left)
