@@ -23,8 +23,9 @@ PATIENT = RetryPolicy(attempts=50, longest=timedelta(seconds=5))
 
 async def main(role):
     configure_logging(json=True)
-    tested = [replace(one, retry=PATIENT) for one in TESTED.jobs]
-    application = compose(read_settings(), jobs=Registry([*features.registry().jobs, *tested]))
+    own = features.registry().jobs
+    tested = [replace(one, retry=PATIENT) for one in TESTED.jobs if one not in own]
+    application = compose(read_settings(), jobs=Registry([*own, *tested]))
     await {"worker": worker.run_worker, "relay": worker.run_relay}[role](application)
 
 
