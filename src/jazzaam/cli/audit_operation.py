@@ -20,7 +20,6 @@ from jazzaam.tenancy.database import Document
 from jazzaam.tenancy.models import TenantId
 from jazzaam.tenancy.users import OPERATOR
 
-_NOT_YET: Final = (JobState.queued, JobState.running, JobState.dead, JobState.cancelled)
 _MOST: Final = 10_000
 
 
@@ -90,7 +89,7 @@ async def _waiting(db: Database) -> list[Document]:
     """List the jobs that append to the log, those that have ended too."""
     found: list[Document] = []
     for name in APPENDING:
-        found += await outbox.find(db, (*_NOT_YET, JobState.done), name, _MOST)
+        found += await outbox.find(db, tuple(JobState), name, _MOST)
     return found
 
 

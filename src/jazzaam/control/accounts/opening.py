@@ -2,7 +2,6 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
 
 from bson import ObjectId
 
@@ -35,11 +34,7 @@ async def open_session(
 
 
 async def write_session(
-    plane: ControlPlane,
-    account_id: ObjectId,
-    membership: Membership | None,
-    *,
-    ends_at: datetime | None = None,
+    plane: ControlPlane, account_id: ObjectId, membership: Membership | None
 ) -> Session:
     """Begin a session in the running change; its tokens are made when that is durable."""
     now = plane.clock.now()
@@ -52,7 +47,7 @@ async def write_session(
         generation=1,
         seed=secrets.token_bytes(16),
     )
-    await SessionRepository(plane.db).add(session, plane.origin, now, ends_at or now + SESSION_LASTS)
+    await SessionRepository(plane.db).add(session, plane.origin, now, now + SESSION_LASTS)
     plane.audit(
         Action.login,
         Resource.session,

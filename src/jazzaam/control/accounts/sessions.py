@@ -8,8 +8,8 @@ from bson import ObjectId
 
 from jazzaam.clock import Clock
 from jazzaam.control.accounts.models import SESSIONS, Principal
-from jazzaam.control.accounts.repository import AccountRepository, SessionRepository
-from jazzaam.control.accounts.standing import standing_of
+from jazzaam.control.accounts.repository import SessionRepository
+from jazzaam.control.accounts.standing import active_account, standing_in
 from jazzaam.control.companies.models import COMPANIES
 from jazzaam.control.memberships.models import Actor, ActorKind, Member
 from jazzaam.control.memberships.permissions import SUPPORT
@@ -49,10 +49,10 @@ class Sessions:
     async def _load(self, session_id: str) -> Loaded[Principal] | None:
         db = self._system()
         row = await SessionRepository(db).find(ObjectId(session_id), self._clock.now())
-        account = await AccountRepository(db).standing(row["accountId"]) if row else None
-        if row is None or account is None or account.get("isActive", True) is not True:
+        account = await active_account(db, row["accountId"]) if row else None
+        if row is None or account is None:
             return None
-        place = await _place_of(db, row, self._clock.now())
+        place = await _place_of(db, row, account, self._clock.now())
         if place is None:
             return None
         principal = Principal(
@@ -68,13 +68,15 @@ class Sessions:
         return Loaded(principal, [*own, *place.sources])
 
 
-async def _place_of(db: SystemDatabase, session: Document, at: datetime) -> Loaded[_Place] | None:
+async def _place_of(
+    db: SystemDatabase, session: Document, account: Document, at: datetime
+) -> Loaded[_Place] | None:
     """Read a session's place; None when it has lost it."""
     if session.get("grantId") is not None:
-        return await _granted_place(db, session, at)
+        return await _granted_place(db, session, account, at)
     if session["membershipId"] is None:
         return Loaded(_Place(), [])
-    standing = await standing_of(db, session["accountId"], session["companyId"])
+    standing = await standing_in(db, account, session["companyId"])
     if standing is None or standing.value.membership_id != session["membershipId"]:
         return None
     found = standing.value
@@ -89,11 +91,12 @@ async def _place_of(db: SystemDatabase, session: Document, at: datetime) -> Load
     return Loaded(_Place(member, found.version, found.lacks_second_factor), standing.sources)
 
 
-async def _granted_place(db: SystemDatabase, session: Document, at: datetime) -> Loaded[_Place] | None:
+async def _granted_place(
+    db: SystemDatabase, session: Document, account: Document, at: datetime
+) -> Loaded[_Place] | None:
     """Read the place of a platform admin whom the company lets look."""
-    account = await AccountRepository(db).standing(session["accountId"])
     grant = await SupportGrantRepository(db, session["companyId"]).find(session["grantId"], at)
-    if grant is None or account is None or account.get("platformAdmin") is not True:
+    if grant is None or account.get("platformAdmin") is not True:
         return None
     actor = Actor(ActorKind.support, str(session["accountId"]))
     member = Member(actor, str(session["companyId"]), SUPPORT, account_id=session["accountId"])

@@ -20,14 +20,25 @@ async def standing_of(
     db: SystemDatabase, account_id: ObjectId, company_id: ObjectId
 ) -> Loaded[Standing] | None:
     """Read how an account stands in a company; None when it, or its membership, is not active."""
-    accounts = AccountRepository(db)
-    account = await accounts.standing(account_id)
-    if account is None or account.get("isActive", True) is not True:
-        return None
+    account = await active_account(db, account_id)
+    return await standing_in(db, account, company_id) if account else None
+
+
+async def active_account(db: SystemDatabase, account_id: ObjectId) -> Document | None:
+    """Read what decides on every request of an account; None when it may not act."""
+    account = await AccountRepository(db).standing(account_id)
+    return account if account is not None and account.get("isActive", True) is True else None
+
+
+async def standing_in(
+    db: SystemDatabase, account: Document, company_id: ObjectId
+) -> Loaded[Standing] | None:
+    """Read how an active account, as `active_account` gives it, stands in a company."""
+    account_id: ObjectId = account["_id"]
     membership = await MembershipRepository(db, company_id).of(account_id)
     if membership is None or not membership.is_active:
         return None
-    company = account if company_id == account_id else await accounts.standing(company_id)
+    company = account if company_id == account_id else await AccountRepository(db).standing(company_id)
     if company is None:
         return None
     settings = settings_of(company)

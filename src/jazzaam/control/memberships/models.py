@@ -85,6 +85,11 @@ class Member:
         """The company as the shared database names it."""
         return ObjectId(self.tenant_id)
 
+    @property
+    def leads_of(self) -> ObjectId | None:
+        """Whose leads they see; None for everybody's."""
+        return self.account_id if self.own_leads_only else None
+
     def require(self, permission: Permission) -> None:
         """Go on only if this is allowed; raises `Forbidden`."""
         if permission not in self.permissions:

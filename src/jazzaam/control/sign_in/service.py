@@ -20,7 +20,7 @@ from jazzaam.control.accounts.repository import (
     SessionRepository,
 )
 from jazzaam.control.accounts.service import new_code
-from jazzaam.control.accounts.standing import standing_of
+from jazzaam.control.accounts.standing import active_account, standing_of
 from jazzaam.control.accounts.tokens import read_refresh_token
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.models import NOBODY
@@ -134,8 +134,7 @@ async def refresh(plane: ControlPlane, refresh_token: str) -> TokenPair:
 async def _version_of(plane: ControlPlane, session: Document) -> int:
     """Give the present version of the membership a session was made for; raises `TokenRefused`."""
     if session["membershipId"] is None:
-        account = await AccountRepository(plane.db).standing(session["accountId"])
-        if account is None or account.get("isActive", True) is not True:
+        if await active_account(plane.db, session["accountId"]) is None:
             raise TokenRefused
         return 0
     standing = await standing_of(plane.db, session["accountId"], session["companyId"])

@@ -42,8 +42,7 @@ def new_lead(known: dict[str, Any], at: datetime, lead_id: ObjectId | None = Non
 
 def _visible(workspace: Workspace) -> LeadRepository:
     """Give the leads that who is at work may see: all, or those assigned to them."""
-    member = workspace.member
-    return LeadRepository(workspace.db, of=member.account_id if member.own_leads_only else None)
+    return LeadRepository(workspace.db, of=workspace.member.leads_of)
 
 
 async def list_leads(
@@ -55,7 +54,7 @@ async def list_leads(
     """
     workspace.member.require(Permission.leads_read)
     cursors = workspace.services.cursors
-    bound = str(workspace.member.account_id) if workspace.member.own_leads_only else ""
+    bound = str(workspace.member.leads_of or "")
     scope = [workspace.db.tenant.id, _COLLECTION, bound, *listing.identity]
     position = cursors.read(scope, cursor) if cursor is not None else None
     repository = _visible(workspace)

@@ -43,14 +43,13 @@ async def notify(
 
 def _visible(workspace: Workspace) -> NotificationRepository:
     """Give what who is at work may see: whoever sees only their own leads is told of no others."""
-    member = workspace.member
-    return NotificationRepository(workspace.db, of=member.account_id if member.own_leads_only else None)
+    return NotificationRepository(workspace.db, of=workspace.member.leads_of)
 
 
 async def list_notifications(workspace: Workspace, limit: int, cursor: str | None) -> dict[str, Any]:
     """Read a page, newest first; raises `Forbidden`, or `InvalidInput` for a foreign cursor."""
     workspace.member.require(Permission.leads_read)
-    bound = str(workspace.member.account_id) if workspace.member.own_leads_only else ""
+    bound = str(workspace.member.leads_of or "")
     scope = [workspace.db.tenant.id, _COLLECTION, bound]
     cursors = workspace.services.cursors
     position = cursors.read(scope, cursor) if cursor is not None else None
