@@ -18,6 +18,7 @@ from jazzaam.control.api_keys.lookup import ApiKeys
 from jazzaam.control.audit.heads import HeadsFile
 from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.billing.plans import LIMITS, Plan, limits_of
+from jazzaam.control.catalogue.repository import CatalogueRepository
 from jazzaam.control.password_hashing import Passwords
 from jazzaam.control.plane import ControlServices
 from jazzaam.crm.usage.service import COUNTERS
@@ -109,6 +110,8 @@ def compose(
             tenancy=deployment.tenancy,
             provisioner=deployment.provisioner,
             care=deployment.care,
+            erasure=deployment.erasure,
+            grace=timedelta(days=settings.grace_days),
             leads=deployment.migrator.leads,
             ready_tenants=settings.ready_tenants,
             keyring=keyring,
@@ -120,6 +123,7 @@ def compose(
             mailer=_mailer(settings),
             passwords=passwords or Passwords(),
             mail_from=settings.mail_from,
+            contact_to=settings.contact_to,
             public_url=settings.public_url,
         ),
         workspaces=WorkspaceServices(
@@ -149,6 +153,8 @@ async def prepare(
     """
     deployment, now = application.deployment, application.control.clock.now()
     await deployment.prepare(now, every_cluster=every_cluster, declare=declare)
+    if declare:
+        await CatalogueRepository(deployment.system()).fill(now)
     if keys_needed:
         await require_keys(deployment.system(), application.cipher, now)
 

@@ -183,6 +183,10 @@ class Settings(BaseSettings):
         "Without it mails are written to `DATA_DIR/outbox/*.eml`.",
     )
     mail_from: str = Field("Jazzaam <no-reply@localhost>", description="The sender of our mails.")
+    contact_to: str | None = Field(
+        None,
+        description="The address that messages of the contact form are mailed to; else they are kept only.",
+    )
     signups_per_email: int = Field(5, ge=1, description="Sign-ups an hour for one e-mail address.")
     signups_per_network: int = Field(
         20, ge=1, description="Sign-ups an hour for one IPv4 address or IPv6 /64 network."
@@ -197,6 +201,10 @@ class Settings(BaseSettings):
     )
     companies_per_account: int = Field(5, ge=1, description="Companies an account may start a day.")
     invitations_per_company: int = Field(200, ge=1, description="Invitations a company may send a day.")
+    messages_per_network: int = Field(
+        20, ge=1, description="Messages and waiting-list entries an hour from one network."
+    )
+    messages_total: int = Field(500, ge=1, description="The same for the whole system.")
     broker_url: SecretStr | None = Field(
         None,
         description="Where relays hand jobs to workers: `redis://…` (Redis Streams), `amqp://…` (RabbitMQ) "

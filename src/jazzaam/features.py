@@ -11,17 +11,20 @@ from jazzaam.control.catalogue.feature import FEATURE as CATALOGUE
 from jazzaam.control.companies.feature import FEATURE as COMPANIES
 from jazzaam.control.contact.feature import FEATURE as CONTACT
 from jazzaam.control.crm_connections.feature import FEATURE as CRM_CONNECTIONS
+from jazzaam.control.deletion.feature import FEATURE as DELETION
 from jazzaam.control.invitations.feature import FEATURE as INVITATIONS
 from jazzaam.control.memberships.feature import FEATURE as MEMBERSHIPS
 from jazzaam.control.passwords.feature import FEATURE as PASSWORDS
+from jazzaam.control.preferences.feature import FEATURE as PREFERENCES
 from jazzaam.control.requests import IDEMPOTENCY
 from jazzaam.control.second_factor.feature import FEATURE as SECOND_FACTOR
 from jazzaam.control.sign_in.feature import FEATURE as SIGN_IN
-from jazzaam.control.support.models import SUPPORT_GRANTS
+from jazzaam.control.support.feature import FEATURE as SUPPORT
 from jazzaam.control.team.feature import FEATURE as TEAM
 from jazzaam.control.tenants.feature import FEATURE as FLEET
 from jazzaam.control.waitlist.feature import FEATURE as WAITLIST
 from jazzaam.crm.audit.feature import FEATURE as COMPANY_AUDIT
+from jazzaam.crm.dashboard.feature import FEATURE as DASHBOARD
 from jazzaam.crm.deal_health.feature import FEATURE as DEAL_HEALTH
 from jazzaam.crm.engagement.feature import FEATURE as ENGAGEMENT
 from jazzaam.crm.follow_ups.feature import FEATURE as FOLLOW_UPS
@@ -30,6 +33,7 @@ from jazzaam.crm.jobs.feature import FEATURE as COMPANY_JOBS
 from jazzaam.crm.leads.feature import FEATURE as LEADS
 from jazzaam.crm.next_best_actions.feature import FEATURE as NEXT_BEST_ACTIONS
 from jazzaam.crm.notifications.feature import FEATURE as NOTIFICATIONS
+from jazzaam.crm.onboarding.feature import FEATURE as ONBOARDING
 from jazzaam.crm.records import RECORDS
 from jazzaam.crm.trash.feature import FEATURE as TRASH
 from jazzaam.crm.usage.feature import FEATURE as USAGE
@@ -58,9 +62,12 @@ FEATURES: Final[tuple[Feature, ...]] = (
     MEMBERSHIPS,
     TEAM,
     INVITATIONS,
+    PREFERENCES,
     API_KEYS,
     BILLING,
     AUDIT,
+    SUPPORT,
+    DELETION,
     CATALOGUE,
     WAITLIST,
     CONTACT,
@@ -74,6 +81,8 @@ FEATURES: Final[tuple[Feature, ...]] = (
     FOLLOW_UPS,
     DEAL_HEALTH,
     NEXT_BEST_ACTIONS,
+    ONBOARDING,
+    DASHBOARD,
     USAGE,
     COMPANY_JOBS,
     COMPANY_AUDIT,
@@ -89,7 +98,6 @@ TENANT_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
 SYSTEM_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
     *(spec for feature in FEATURES for spec in feature.system_collections),
     IDEMPOTENCY,
-    SUPPORT_GRANTS,
     TENANTS,
     PUBLIC_KEYS,
     HEARTBEATS,

@@ -4,8 +4,9 @@ A cursor is signed, and names the list it belongs to (tenant, sort and filter), 
 list, or by anyone else, is refused and never interpreted.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bson import ObjectId
 
@@ -22,7 +23,7 @@ class Position:
     """The last row of a page: its sort value and, to break ties, its id."""
 
     value: Any
-    id: ObjectId
+    id: ObjectId | str
 
 
 class Cursors:
@@ -50,6 +51,49 @@ class Cursors:
         if named["s"] != scope:
             raise _refused()
         return Position(named["v"], named["i"])
+
+
+class _Found(Protocol):
+    async def to_list(self) -> list[dict[str, Any]]: ...
+
+
+class _Rows(Protocol):
+    def find(
+        self,
+        filter_: Mapping[str, Any],
+        fields: Mapping[str, Any],
+        *,
+        sort: Sequence[tuple[str, int]] | None = None,
+        limit: int = 0,
+    ) -> _Found: ...
+
+
+async def newest_first(
+    rows: _Rows,
+    matching: Mapping[str, Any],
+    fields: Mapping[str, Any],
+    limit: int,
+    position: Position | None,
+    *,
+    by: str = "_id",
+) -> tuple[list[dict[str, Any]], Position | None]:
+    """Read a page of what matches, the greatest `by` first, and the position where the next one begins.
+
+    Rows that are equal in it follow each other by id, the newest first. None when this page is the last.
+    """
+    bounds: list[Mapping[str, Any]] = [matching]
+    if position is not None and by == "_id":
+        bounds.append({"_id": {"$lt": position.id}})
+    elif position is not None:
+        tied = {by: position.value, "_id": {"$lt": position.id}}
+        bounds.append({"$or": [{by: {"$lt": position.value}}, tied]})
+    order = [("_id", -1)] if by == "_id" else [(by, -1), ("_id", -1)]
+    wanted = {"$and": bounds} if len(bounds) > 1 else matching
+    page = await rows.find(wanted, fields, sort=order, limit=limit + 1).to_list()
+    if len(page) <= limit:
+        return page, None
+    page.pop()
+    return page, Position(None if by == "_id" else page[-1][by], page[-1]["_id"])
 
 
 def _refused() -> InvalidInput:

@@ -9,6 +9,7 @@ from email import policy
 import pytest
 from bson import ObjectId
 
+from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository
 
@@ -31,6 +32,14 @@ def mails_to(outbox_folder):
 def token_in():
     """Find the token of a link in a mail."""
     return lambda mail: re.search(r"#token=([A-Za-z0-9_=-]+)", mail.get_content())[1]
+
+
+@pytest.fixture
+async def admin(make_company, plane):
+    """Who runs the platform; they work in no company."""
+    person = await make_company("Admin", account_type="user")
+    await AccountRepository(plane.db).set_admin(ObjectId(person.id), to=True)
+    return person
 
 
 @pytest.fixture

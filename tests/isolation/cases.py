@@ -5,8 +5,11 @@ A case has the thing that the path names, known to exist in Acme, and a body tha
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
+
+from tests.conftest import PASSWORD
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("delete", "/api/v1/members/{accountId}"): Case("thing", "member", status=204),
     ("delete", "/api/v1/invitations/{invitationId}"): Case("thing", "invitation", status=204),
     ("delete", "/api/v1/api-keys/{keyId}"): Case("thing", "key", status=204),
+    ("delete", "/api/v1/company/support-grants/{grantId}"): Case("thing", "grant", status=204),
     ("get", "/api/v1/leads"): Case("list", "lead"),
     ("get", "/api/v1/forms"): Case("list", "form"),
     ("get", "/api/v1/notifications"): Case("list", "notification"),
@@ -39,10 +43,24 @@ CASES: dict[tuple[str, str], Case] = {
     ("get", "/api/v1/invitations"): Case("list", "invitation"),
     ("get", "/api/v1/api-keys"): Case("list", "key"),
     ("get", "/api/v1/audit-log"): Case("list", "entry"),
+    ("get", "/api/v1/company/support-grants"): Case("list", "grant"),
+    ("get", "/api/v1/company/billing-history"): Case("list", "bill"),
+    ("get", "/api/v1/crm-integrations"): Case("list", "connection"),
     ("get", "/api/v1/company/usage"): Case("own"),
+    ("get", "/api/v1/company/dashboard"): Case("own"),
     ("get", "/api/v1/company"): Case("own"),
     ("patch", "/api/v1/company"): Case("own", body={"industry": "Energy"}),
     ("patch", "/api/v1/company/settings"): Case("own", body={"timezone": "Asia/Tokyo"}),
+    ("post", "/api/v1/company/onboarding"): Case(
+        "own",
+        body={
+            "companyName": "Onboarded",
+            "description": "We do things",
+            "service": "Consulting",
+            "subServices": ["Strategy"],
+        },
+    ),
+    ("delete", "/api/v1/company"): Case("own", body={"password": PASSWORD}, status=202),
     ("post", "/api/v1/leads"): Case("write", body={"fullName": "Written by Globex"}, status=201),
     ("post", "/api/v1/forms"): Case(
         "write",
@@ -57,16 +75,18 @@ CASES: dict[tuple[str, str], Case] = {
         "write", body={"email": "somebody@globex.example", "role": "member"}, status=201
     ),
     ("post", "/api/v1/api-keys"): Case("write", body={"name": "k", "scopes": ["leads:read"]}, status=201),
+    ("post", "/api/v1/company/support-grants"): Case("write", body={"reason": "A look"}, status=201),
 }
 """Every route that acts in a company."""
 
 IN_PERSON = {
     (method, path)
     for method, path in CASES
-    if path.startswith(("/api/v1/members/", "/api/v1/invitations"))
+    if path.startswith(("/api/v1/members/", "/api/v1/invitations", "/api/v1/company/support-grants"))
     or (path.startswith("/api/v1/api-keys") and method != "get")
+    or (method, path) in {("post", "/api/v1/company/onboarding"), ("delete", "/api/v1/company")}
 }
-"""Routes that hand out power: an API key cannot call them."""
+"""Routes that hand out power, or begin or end a company: an API key cannot call them."""
 
 OF_THE_CALLER = {
     ("post", "/api/v1/auth/logout"),
@@ -82,8 +102,24 @@ OF_THE_CALLER = {
     ("get", "/api/v1/me"),
     ("patch", "/api/v1/me"),
     ("post", "/api/v1/companies"),
+    ("get", "/api/v1/me/notification-preferences"),
+    ("patch", "/api/v1/me/notification-preferences"),
+    ("get", "/api/v1/services"),
+    ("get", "/api/v1/services/{serviceId}"),
+    ("post", "/api/v1/company/restore"),
 }
 """Routes that act on the caller's own account; `tests/control` proves each."""
+
+OF_ADMINS = {
+    ("get", "/api/v1/admin/tenants"),
+    ("get", "/api/v1/admin/tenants/{companyId}"),
+    ("post", "/api/v1/admin/tenants/{companyId}/enter"),
+    ("get", "/api/v1/admin/waitlist"),
+    ("get", "/api/v1/admin/waitlist/stats"),
+    ("patch", "/api/v1/admin/waitlist/{entryId}"),
+    ("delete", "/api/v1/admin/waitlist/{entryId}"),
+}
+"""Routes of who runs the platform: `tests/control` proves each, `test_access.py` that nobody else may."""
 
 OF_ANYBODY = {
     ("post", "/api/v1/auth/register"),
@@ -94,6 +130,8 @@ OF_ANYBODY = {
     ("post", "/api/v1/auth/forgot-password"),
     ("post", "/api/v1/auth/reset-password"),
     ("post", "/api/v1/invitations/accept"),
+    ("post", "/api/v1/waitlist"),
+    ("post", "/api/v1/contact"),
     ("get", "/api/v1/public/forms/{accessToken}"),
     ("post", "/api/v1/public/forms/{accessToken}/submissions"),
     ("get", "/healthz"),
@@ -105,8 +143,7 @@ OF_ANYBODY = {
 
 def fill(path: str, thing_id: str) -> str:
     """Put an id where the path has a gap."""
-    before, _, rest = path.partition("{")
-    return before + thing_id + rest.partition("}")[2]
+    return re.sub(r"\{[^}]*\}", thing_id, path)
 
 
 def address(path: str, things: dict[str, str], case: Case) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from bson import ObjectId
 
+from jazzaam.control.billing.models import BILLING_HISTORIES
+from jazzaam.control.crm_connections.models import CRM_INTEGRATIONS
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.jobs.models import JOBS
+from jazzaam.tenancy.database import CompanyScope
 
 
 @pytest.fixture
@@ -30,9 +33,17 @@ async def things(client, acme, make_company, plane, run_jobs):
     key = await client.post(
         "/api/v1/api-keys", json={"name": "CI", "scopes": ["leads:read"]}, headers=acme.headers
     )
+    grant = await client.post(
+        "/api/v1/company/support-grants", json={"reason": "A lead is missing"}, headers=acme.headers
+    )
     person = await make_company("Member", account_type="user")
     team = MembershipRepository(plane.db, ObjectId(acme.id))
     await team.add(ObjectId(person.id), Role.member, plane.clock.now())
+    company = CompanyScope(plane.db, ObjectId(acme.id))
+    bill = {"_id": ObjectId(), "susbscritionPlan": "pro", "status": "paid", "amount": 199}
+    await company[BILLING_HISTORIES].insert(bill)
+    connection = {"_id": ObjectId(), "provider": "zoho", "status": "active", "tokens": {"accessToken": "t"}}
+    await company[CRM_INTEGRATIONS].insert(connection)
     await run_jobs()
     entry = (await client.get("/api/v1/audit-log", headers=acme.headers)).json()["items"][0]
     return {
@@ -42,6 +53,9 @@ async def things(client, acme, make_company, plane, run_jobs):
         "job": str(job["_id"]),
         "invitation": invited.json()["id"],
         "key": key.json()["id"],
+        "grant": grant.json()["id"],
         "member": person.id,
+        "bill": str(bill["_id"]),
+        "connection": str(connection["_id"]),
         "entry": entry["id"],
     }

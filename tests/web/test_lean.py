@@ -28,6 +28,9 @@ REQUESTS = [
     "/api/v1/leads/a/b",
     "/api/v1/notifications?limit=5",
     "/api/v1/notifications?limit=500",
+    "/api/v1/services",
+    "/api/v1/services/ffffffffffffffffffffffff",
+    "/api/v1/crm-integrations",
 ]
 
 
@@ -60,6 +63,7 @@ def test_the_hot_reads_take_the_short_way():
     shapes = {lean.shape.pattern for lean in lean_routes(routes, API)}
 
     assert {"/api/v1/leads", "/api/v1/leads/(?P<leadId>[^/]+)", "/api/v1/notifications"} <= shapes
+    assert "/api/v1/services" in shapes, "what a router depends on is asked in the short way too"
 
 
 @pytest.mark.parametrize("request_path", REQUESTS)

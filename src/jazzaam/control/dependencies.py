@@ -90,11 +90,24 @@ async def company_member(request: Request) -> Member:
     return member
 
 
-async def company_person(request: Request) -> Member:
-    """Give a person who acts in a company that is open; raises `NotAPerson` for an API key."""
+async def in_person(request: Request) -> None:
+    """Go on only for a person; raises `NotAPerson` for an API key."""
     if "x-api-key" in request.headers:
         raise NotAPerson
+
+
+async def company_person(request: Request) -> Member:
+    """Give a person who acts in a company that is open; raises `NotAPerson` for an API key."""
+    await in_person(request)
     return await company_member(request)
+
+
+async def company_owner(request: Request) -> Member:
+    """Give an owner in person, of a company in whatever state; raises `NotAPerson`, `Forbidden`."""
+    await in_person(request)
+    member = await current_member(request)
+    member.require_owner()
+    return member
 
 
 async def platform_admin(request: Request) -> Principal:
@@ -140,11 +153,13 @@ def _member_of(principal: Principal) -> Member:
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
 CompanyMember = Annotated[Member, Depends(company_member)]
+CompanyOwner = Annotated[Member, Depends(company_owner)]
 CompanyPerson = Annotated[Member, Depends(company_person)]
 PlatformAdmin = Annotated[Principal, Depends(platform_admin)]
 Plane = Annotated[ControlPlane, Depends(open_plane)]
 PlaneOnce = Annotated[ControlPlane, Depends(open_plane_once)]
 IN_PERSON = [Depends(BEARER)]
+PERSON_ONLY = [*IN_PERSON, Depends(in_person)]
 SIGNED_IN = [Depends(BEARER), Depends(API_KEY)]
 PERSON_ERRORS = (Unauthenticated, TokenRefused)
 """What every route of whoever is signed in can answer with."""

@@ -6,7 +6,9 @@ from email.utils import formatdate, make_msgid, parseaddr
 from jazzaam.control.plane import ControlServices
 
 
-async def send(services: ControlServices, to: str, subject: str, text: str) -> None:
+async def send(
+    services: ControlServices, to: str, subject: str, text: str, *, reply_to: str | None = None
+) -> None:
     """Send a mail; headers are encoded and folded by the library, which refuses line breaks in them.
 
     Raises `MailNotSent`.
@@ -17,6 +19,8 @@ async def send(services: ControlServices, to: str, subject: str, text: str) -> N
     message["Subject"] = f"Jazzaam: {subject}"
     message["Date"] = formatdate(localtime=False)
     message["Message-ID"] = make_msgid(domain=parseaddr(services.mail_from)[1].partition("@")[2])
+    if reply_to is not None:
+        message["Reply-To"] = reply_to
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     await services.mailer.send(message)

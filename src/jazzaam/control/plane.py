@@ -1,8 +1,9 @@
 """The control plane's counterpart of a workspace: the first argument of its rules and jobs."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any
 
 from bson import ObjectId
 
@@ -13,19 +14,17 @@ from jazzaam.control.audit.models import NOWHERE, Action, Origin, Resource
 from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.memberships.models import Actor, Member
 from jazzaam.control.password_hashing import Passwords
-from jazzaam.control.requests import Remembered, RequestKey, RequestRepeated, RequestRepository
+from jazzaam.control.requests import Repeatable, RequestKey
 from jazzaam.encryption import Cipher
 from jazzaam.events import Event
 from jazzaam.integrations.email import Mailer
-from jazzaam.jobs.publishing import Publishing
 from jazzaam.jobs.registry import Registry
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.care import Care
-from jazzaam.tenancy.database import Document, SystemDatabase
+from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.tenancy.erasure import Erasure
 from jazzaam.tenancy.provisioning import Provisioner
 from jazzaam.tenancy.tenancy import Tenancy
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,8 @@ class ControlServices:
     tenancy: Tenancy
     provisioner: Provisioner
     care: Care
+    erasure: Erasure
+    grace: timedelta
     leads: Callable[[], Awaitable[bool]]
     ready_tenants: int
     keyring: Keyring
@@ -47,10 +48,11 @@ class ControlServices:
     mailer: Mailer
     passwords: Passwords
     mail_from: str
+    contact_to: str | None
     public_url: str
 
 
-class ControlPlane(Publishing[SystemDatabase, Event]):
+class ControlPlane(Repeatable[SystemDatabase, Event]):
     """One request's, or one job's, hold on the shared database.
 
     `origin` is where the request came from, `request` names one that may come twice.
@@ -63,30 +65,9 @@ class ControlPlane(Publishing[SystemDatabase, Event]):
         origin: Origin = NOWHERE,
         request: RequestKey | None = None,
     ) -> None:
-        super().__init__(db, services.registry, services.clock)
+        super().__init__(db, services.registry, services.clock, request)
         self.services = services
         self.origin = origin
-        self._request = request
-
-    async def change(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Run `work` as one unit; a request that was answered before gives what it gave then."""
-        known = await self._known()
-        if known is None:
-            try:
-                return await super().change(work)
-            except RequestRepeated:
-                known = await self._known()
-        assert known is not None  # noqa: S101 - kept for a day, and it was there
-        result: Any = known.result
-        return result
-
-    async def _known(self) -> Remembered | None:
-        return await RequestRepository(self.db).find(self._request) if self._request else None
-
-    async def _write_last(self, events: Sequence[Event], jobs: Sequence[Document], result: object) -> None:
-        if self._request is not None:
-            await RequestRepository(self.db).remember(self._request, result, self.clock.now())
-        await super()._write_last(events, jobs, result)
 
     def audit(
         self,

@@ -1,16 +1,22 @@
 """Requests that may be sent again: what they came to is kept for a day, beside what they changed."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Header, Request
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from jazzaam.clock import Clock
 from jazzaam.errors import Conflict, FieldError, InvalidInput
+from jazzaam.jobs.publishing import AnyDatabase, AnyMessage, Publishing
+from jazzaam.jobs.registry import Registry
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.database import SystemDatabase, TenantDatabase
+
+Result = TypeVar("Result")
 
 REQUESTS_KEPT: Final = timedelta(hours=24)
 _WRITE_CONFLICT: Final = 112
@@ -76,6 +82,44 @@ class RequestRepository:
             if error.code == _WRITE_CONFLICT:
                 raise RequestRunning from None
             raise
+
+
+class Repeatable(Publishing[AnyDatabase, AnyMessage]):
+    """Changes of a request that may be sent again: what one came to is given again, and nothing is done.
+
+    A request makes one change; its result is a BSON value.
+    """
+
+    def __init__(
+        self, db: AnyDatabase, registry: Registry, clock: Clock, request: RequestKey | None
+    ) -> None:
+        super().__init__(db, registry, clock)
+        self._request = request
+        self._remembered: Remembered | None = None
+
+    async def change(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Run `work` as one unit; a request that was answered before gives what it gave then."""
+        known = await self.known()
+        if known is None:
+            try:
+                return await super().change(lambda: self._remembering(work))
+            except RequestRepeated:
+                known = await self.known()
+        assert known is not None  # noqa: S101 - kept for a day, and it was there
+        result: Any = known.result
+        return result
+
+    async def known(self) -> Remembered | None:
+        """Find what this request came to, if it was answered before; raises `InvalidInput`."""
+        if self._request is not None and self._remembered is None:
+            self._remembered = await RequestRepository(self.db).find(self._request)
+        return self._remembered
+
+    async def _remembering(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        result = await work()
+        if self._request is not None:
+            await RequestRepository(self.db).remember(self._request, result, self.clock.now())
+        return result
 
 
 def request_key(request: Request, who: str, body: bytes) -> RequestKey | None:

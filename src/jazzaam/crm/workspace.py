@@ -11,10 +11,9 @@ from jazzaam.control.audit.models import NOWHERE, Action, Origin, Resource
 from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.billing.plans import LIMITS, QUEUED_JOBS
 from jazzaam.control.memberships.models import ActorKind, Member
-from jazzaam.control.requests import Remembered, RequestKey, RequestRepeated, RequestRepository
+from jazzaam.control.requests import Repeatable, RequestKey
 from jazzaam.crm.records import write_activities
 from jazzaam.events import Event
-from jazzaam.jobs.publishing import Publishing
 from jazzaam.jobs.registry import Registry
 from jazzaam.pagination import Cursors
 from jazzaam.tenancy.catalog import Catalog
@@ -54,7 +53,7 @@ class _Jobs:
     written: int = 0
 
 
-class Workspace(Publishing[TenantDatabase, Event]):
+class Workspace(Repeatable[TenantDatabase, Event]):
     """One tenant's database, and who is at work in it.
 
     A door makes one; see `crm.dependencies`. `request` names a request that may come twice, `origin` says
@@ -69,13 +68,11 @@ class Workspace(Publishing[TenantDatabase, Event]):
         request: RequestKey | None = None,
         origin: Origin = NOWHERE,
     ) -> None:
-        super().__init__(db, services.registry, services.clock)
+        super().__init__(db, services.registry, services.clock, request)
         self.member = member
         self.services = services
         self.origin = origin
-        self._request = request
         self._jobs = _Jobs()
-        self._remembered: Remembered | None = None
 
     async def change(self, work: Callable[[], Awaitable[Result]]) -> Result:
         """Run `work` as one unit: its writes, its events' history and jobs, or nothing.
@@ -86,11 +83,16 @@ class Workspace(Publishing[TenantDatabase, Event]):
         pass it gets `LimitReached`; a visitor, a job and the operator are not refused.
         """
         self._jobs = jobs = _Jobs()
+
+        async def counted() -> Result:
+            jobs.written = 0
+            return await work()
+
         never_refused = self.member.actor.kind not in (ActorKind.account, ActorKind.api_key)
         try:
             while True:
                 try:
-                    return await self._change_once(work)
+                    return await super().change(counted)
                 except _JobsUnreserved:
                     missing = jobs.written - jobs.reserved
                     await self.services.limits.reserve(
@@ -137,35 +139,15 @@ class Workspace(Publishing[TenantDatabase, Event]):
         before uses nothing. Raises `LimitReached`.
         """
         async with self.services.limits.reserving(self.db.tenant) as reservation:
-            if await self._known() is None:
+            if await self.known() is None:
                 for name, count in counts.items():
                     await reservation.take(LIMITS[name], count)
             yield reservation
 
-    async def _change_once(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        known = await self._known()
-        if known is None:
-            try:
-                return await super().change(work)
-            except RequestRepeated:
-                self._jobs.written = 0
-                known = await self._known()
-        assert known is not None  # noqa: S101 - kept for a day, and it was there
-        result: Any = known.result
-        return result
-
-    async def _known(self) -> Remembered | None:
-        """Find what this request came to, if it was answered before."""
-        if self._request is not None and self._remembered is None:
-            self._remembered = await RequestRepository(self.db).find(self._request)
-        return self._remembered
-
-    async def _write_last(self, events: Sequence[Event], jobs: Sequence[Document], result: object) -> None:
+    async def _write_last(self, events: Sequence[Event], jobs: Sequence[Document]) -> None:
         self._reserve_jobs(len(jobs))
         await write_activities(self.db, events, self.member.actor, self.clock.now())
-        if self._request is not None:
-            await RequestRepository(self.db).remember(self._request, result, self.clock.now())
-        await super()._write_last(events, jobs, result)
+        await super()._write_last(events, jobs)
 
     def _reserve_jobs(self, count: int) -> None:
         """Reserve a change's jobs from what is at hand; else the change is made anew, when they are."""

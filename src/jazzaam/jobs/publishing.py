@@ -62,16 +62,14 @@ class Publishing(Generic[AnyDatabase, AnyMessage]):
             self._told, self._asked = [], []
             try:
                 result = await work()
-                await self._write_last(self._told, self._rows(self._told), result)
+                await self._write_last(self._told, self._rows(self._told))
             finally:
                 self._told = None
             return result
 
         return await change(self.db, whole)
 
-    async def _write_last(
-        self, _events: Sequence[AnyMessage], jobs: Sequence[Document], _result: object
-    ) -> None:
+    async def _write_last(self, _events: Sequence[AnyMessage], jobs: Sequence[Document]) -> None:
         """Write what follows from the work; the last thing in its transaction."""
         await enqueue(self.db, jobs)
 

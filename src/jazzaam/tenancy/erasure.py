@@ -70,25 +70,37 @@ class Erasure:
         self.fence = fence
         self._observe = observe
 
-    async def suspend(self, tenant_id: TenantId, *, erase_after: datetime | None = None) -> Tenant:
+    async def suspend(
+        self,
+        tenant_id: TenantId,
+        *,
+        erase_after: datetime | None = None,
+        by_tenant: bool = False,
+        within: SystemDatabase | None = None,
+    ) -> Tenant:
         """Close a tenant within a second, everywhere; with `erase_after` it is erased from then on.
 
-        Without it, a plan to erase that was made before stands. Safe to repeat. Raises `TenantNotFound`,
-        or `TenantBusy` for one that is not complete.
+        Without it, a plan to erase that was made before stands. What a tenant did `by_tenant` itself it can
+        undo, until somebody else suspends it. `within` as in `Catalog.alter`. Safe to repeat. Raises
+        `TenantNotFound`, or `TenantBusy` for one that is not complete.
         """
         held = [TenantStatus.active, TenantStatus.suspended]
         when = {} if erase_after is None else {"eraseAfter": erase_after}
-        return await self._move(tenant_id, held, {"$set": {"status": TenantStatus.suspended, **when}})
+        new = {"status": TenantStatus.suspended, "byTenant": by_tenant, **when}
+        return await self._move(tenant_id, {"status": {"$in": held}}, {"$set": new}, within)
 
-    async def resume(self, tenant_id: TenantId) -> Tenant:
+    async def resume(
+        self, tenant_id: TenantId, *, by_tenant: bool = False, within: SystemDatabase | None = None
+    ) -> Tenant:
         """Open a suspended tenant again, and forget that it was to be erased; safe to repeat.
 
-        Raises `TenantNotFound`, or `TenantBusy` when its erasure has begun.
+        Raises `TenantNotFound`, or `TenantBusy` when its erasure has begun, or when it is `by_tenant` and
+        the suspension is not its own.
         """
-        held = [TenantStatus.active, TenantStatus.suspended]
-        return await self._move(
-            tenant_id, held, {"$set": {"status": TenantStatus.active}, "$unset": {"eraseAfter": ""}}
-        )
+        held: Document = {"status": {"$in": [TenantStatus.active, TenantStatus.suspended]}}
+        expecting = {**held, "byTenant": True} if by_tenant else held
+        reopened = {"$set": {"status": TenantStatus.active}, "$unset": {"eraseAfter": "", "byTenant": ""}}
+        return await self._move(tenant_id, expecting, reopened, within)
 
     async def planned(self) -> dict[TenantId, datetime]:
         """Tell from when on each suspended tenant that is to be erased may be."""
@@ -125,7 +137,7 @@ class Erasure:
         Raises `TenantNotFound`, or `TenantBusy` when it is not suspended.
         """
         held = [TenantStatus.suspended, TenantStatus.erasing]
-        await self._move(tenant_id, held, _closing(at))
+        await self._move(tenant_id, {"status": {"$in": held}}, _closing(at))
         self._observe(Step.erasure_begun)
 
     async def close_due(self, at: datetime) -> None:
@@ -200,8 +212,14 @@ class Erasure:
     async def _note(self, tenant_id: TenantId, update: Document) -> None:
         await self._system[ERASURES].update_one({"_id": tenant_id}, update)
 
-    async def _move(self, tenant_id: TenantId, held: Sequence[TenantStatus], update: Update) -> Tenant:
-        moved = await self._catalog.alter({"_id": tenant_id, "status": {"$in": list(held)}}, update)
+    async def _move(
+        self,
+        tenant_id: TenantId,
+        expecting: Document,
+        update: Update,
+        within: SystemDatabase | None = None,
+    ) -> Tenant:
+        moved = await self._catalog.alter({"_id": tenant_id, **expecting}, update, within=within)
         if moved is None:
             if await self._catalog.journal(tenant_id, {"_id": 1}) is None:
                 raise TenantNotFound

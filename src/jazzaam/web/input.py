@@ -24,8 +24,7 @@ class Input(BaseModel):
     @classmethod
     def _is_plain(cls, value: Any) -> object:
         """Refuse control characters; line breaks and tabs are text."""
-        texts = cast("list[object]", value) if isinstance(value, list) else [cast("object", value)]
-        if any(isinstance(one, str) and _CONTROL.search(one) for one in texts):
+        if any(_CONTROL.search(text) for text in _texts(value)):
             raise ValueError("has characters that are not text")
         return cast("object", value)
 
@@ -44,6 +43,15 @@ class Output(BaseModel):
     """An answer: camelCase names; built by us, under either name."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
+
+
+def _texts(value: Any) -> list[str]:
+    """List the texts of a value, of a list's items, or of a mapping's."""
+    if isinstance(value, dict):
+        some = list(cast("dict[str, object]", value).values())
+    else:
+        some = cast("list[object]", value) if isinstance(value, list) else [cast("object", value)]
+    return [one for one in some if isinstance(one, str)]
 
 
 IdInPath = Annotated[str, Path(pattern=OBJECT_ID_PATTERN, description="24 lower-case hex digits.")]

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 from fastapi import Request, params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from fastapi.security.base import SecurityBase
 from pydantic import BaseModel, ValidationError
 from pymongo.errors import PyMongoError
 from starlette.datastructures import QueryParams
@@ -36,10 +37,13 @@ class LeanRoute:
 
     shape: re.Pattern[str]
     route: APIRoute
+    before: Sequence[Read]
     arguments: Sequence[tuple[str, Read]]
 
     async def answer(self, request: Request) -> Response:
-        """Call the endpoint."""
+        """Call what the route depends on, then the endpoint."""
+        for read in self.before:
+            await read(request)
         found = {name: await read(request) for name, read in self.arguments}
         response: Response = await self.route.endpoint(**found)
         return response
@@ -76,11 +80,23 @@ def lean_routes(routes: Iterable[object], prefix: str) -> list[LeanRoute]:
     found: list[LeanRoute] = []
     for route in routes:
         if isinstance(route, APIRoute) and route.methods == {"GET"}:
-            arguments = _arguments(route.endpoint)
-            if arguments is not None:
+            before, arguments = _before(route), _arguments(route.endpoint)
+            if before is not None and arguments is not None:
                 shape = _GAP.sub(r"(?P<\1>[^/]+)", re.escape(prefix + route.path))
-                found.append(LeanRoute(re.compile(shape), route, arguments))
+                found.append(LeanRoute(re.compile(shape), route, before, arguments))
     return sorted(found, key=lambda lean: lean.shape.pattern.count("(?P<"))
+
+
+def _before(route: APIRoute) -> list[Read] | None:
+    """List what a route depends on beside its arguments; None when one of them cannot be read."""
+    found = [depends.dependency for depends in route.dependencies]
+    working = [one for one in found if one is not None and not _only_documents(one)]
+    return working if all(_takes_a_request(one) for one in working) else None
+
+
+def _only_documents(dependency: object) -> bool:
+    """Tell a scheme that is there for OpenAPI: without `auto_error` it refuses nobody."""
+    return isinstance(dependency, SecurityBase) and getattr(dependency, "auto_error", None) is False
 
 
 def _arguments(endpoint: Callable[..., Any]) -> list[tuple[str, Read]] | None:

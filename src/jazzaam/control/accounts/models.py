@@ -92,6 +92,7 @@ class Standing:
     permissions: frozenset[Permission]
     own_leads_only: bool
     lacks_second_factor: bool
+    muted: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

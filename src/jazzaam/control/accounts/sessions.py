@@ -87,6 +87,7 @@ async def _place_of(
         role=found.role,
         account_id=session["accountId"],
         own_leads_only=found.own_leads_only,
+        muted=found.muted,
     )
     return Loaded(_Place(member, found.version, found.lacks_second_factor), standing.sources)
 

@@ -50,6 +50,7 @@ async def standing_in(
         permissions=PERMISSIONS[membership.role],
         own_leads_only=own and membership.role in _BOUND_TO_THEIR_LEADS,
         lacks_second_factor=settings.get("requireSecondFactor") is True and not has_second_factor(account),
+        muted=membership.muted,
     )
     sources = [
         Source(COMPANIES.name, account_id),

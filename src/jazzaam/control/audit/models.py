@@ -52,6 +52,7 @@ class Resource(StrEnum):
     settings = "settings"
     logo = "logo"
     membership = "membership"
+    preferences = "preferences"
     invitation = "invitation"
     api_key = "apiKey"
     subscription = "subscription"

@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from jazzaam.control.audit.models import AUDIT_HEADS, AUDIT_LOGS
 from jazzaam.jobs.models import JOBS
-from jazzaam.pagination import Position
+from jazzaam.pagination import Position, newest_first
 from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
 from jazzaam.tenancy.models import TenantId
 
@@ -92,17 +92,7 @@ class AuditRepository:
         self, wanted: Wanted, limit: int, position: Position | None
     ) -> tuple[list[Document], Position | None]:
         """Read a page, newest first, and where the next one begins."""
-        matching = wanted.matching()
-        if position is not None:
-            earlier = {"createdAt": {"$lt": position.value}}
-            tied = {"createdAt": position.value, "_id": {"$lt": position.id}}
-            matching = {"$and": [matching, {"$or": [earlier, tied]}]}
-        order = [("createdAt", -1), ("_id", -1)]
-        rows = await self._rows.find(matching, _SHOWN, sort=order, limit=limit + 1).to_list()
-        if len(rows) <= limit:
-            return rows, None
-        rows.pop()
-        return rows, Position(rows[-1]["createdAt"], rows[-1]["_id"])
+        return await newest_first(self._rows, wanted.matching(), _SHOWN, limit, position, by="createdAt")
 
     async def chain(self) -> AsyncIterator[Document]:
         """Read every row from the first on."""

@@ -1,6 +1,7 @@
 """What billing contributes."""
 
+from jazzaam.control.billing.endpoints import router
 from jazzaam.control.billing.models import BILLING_HISTORIES
 from jazzaam.feature import Feature
 
-FEATURE = Feature("billing", system_collections=(BILLING_HISTORIES,))
+FEATURE = Feature("billing", router=router, system_collections=(BILLING_HISTORIES,))

@@ -4,6 +4,4 @@ from typing import Final
 
 from jazzaam.tenancy.collections import CollectionSpec
 
-CONTACTS: Final = CollectionSpec(
-    "contactus",
-)
+CONTACTS: Final = CollectionSpec("contactus")

@@ -20,6 +20,8 @@ class Access(StrEnum):
     """Anybody may call it."""
     session = "session"
     """Whoever is signed in, about themselves."""
+    owner = "owner"
+    """An owner of the company, in person."""
     form_token = "form token"  # noqa: S105 - the name of a kind
     """Whoever knows a form's public token."""
     signed_link = "signed link"

@@ -70,7 +70,8 @@ class Member:
     """Somebody at work in one company, with what they may do there.
 
     `role` is None for who is no person of the company; `account_id` is whose eyes they have.
-    `own_leads_only` bounds every look at leads to those that are assigned to that account.
+    `own_leads_only` bounds every look at leads to those that are assigned to that account; `muted` are the
+    kinds of notifications that they do not want to see.
     """
 
     actor: Actor
@@ -79,6 +80,7 @@ class Member:
     role: Role | None = None
     account_id: ObjectId | None = None
     own_leads_only: bool = False
+    muted: frozenset[str] = frozenset()
 
     @property
     def company_id(self) -> ObjectId:
@@ -103,7 +105,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """An account's place in a company; `version` rises with each change, and ends tokens made before."""
+    """An account's place in a company; `version` rises with each change, and ends tokens made before.
+
+    `muted` are the kinds of notifications that its member does not want to see.
+    """
 
     id: ObjectId
     company_id: ObjectId
@@ -111,3 +116,4 @@ class Membership:
     role: Role
     version: int
     is_active: bool = True
+    muted: frozenset[str] = frozenset()

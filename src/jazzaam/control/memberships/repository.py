@@ -1,6 +1,6 @@
 """Every query on memberships."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from jazzaam.control.memberships.models import MEMBERSHIPS, Membership
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
 
-_FIELDS: Final = {"companyId": 1, "accountId": 1, "role": 1, "version": 1, "isActive": 1}
+_FIELDS: Final = {"companyId": 1, "accountId": 1, "role": 1, "version": 1, "isActive": 1, "muted": 1}
 _SHOWN: Final = {
     "accountId": 1,
     "role": 1,
@@ -73,6 +73,13 @@ class MembershipRepository:
             {"accountId": account_id}, {"$set": {**new, "updatedAt": at}, "$inc": {"version": 1}}, _SHOWN
         )
 
+    async def mute(self, account_id: ObjectId, shown: Mapping[str, bool], at: datetime) -> None:
+        """Show kinds of notifications to a member, or show them no more; ends no token."""
+        off = [kind for kind, on in shown.items() if not on]
+        kept: Document = {"$setDifference": [{"$ifNull": ["$muted", []]}, list(shown)]}
+        new = {"muted": {"$setUnion": [kept, off]}, "updatedAt": at}
+        await self._rows.update_one({"accountId": account_id}, [{"$set": new}])
+
     async def remove(self, account_id: ObjectId) -> None:
         """Take a membership away."""
         await self._rows.delete_many({"accountId": account_id})
@@ -118,4 +125,5 @@ def membership_of(row: dict[str, Any]) -> Membership:
         role=Role(row["role"]),
         version=row.get("version", 1),
         is_active=row.get("isActive", True),
+        muted=frozenset(row.get("muted") or ()),
     )

@@ -1,12 +1,12 @@
 """What forms do later."""
 
+from jazzaam.control.preferences.models import NotificationKind
 from jazzaam.crm.forms import service
 from jazzaam.crm.forms.events import FormCreated, LeadCaptured, SubmissionQuarantined
 from jazzaam.crm.forms.repository import FormRepository
 from jazzaam.crm.leads import service as leads
 from jazzaam.crm.leads.errors import LeadNotFound
 from jazzaam.crm.notifications import service as notifications
-from jazzaam.crm.notifications.models import NotificationKind
 from jazzaam.crm.workspace import Workspace
 from jazzaam.jobs.registry import job
 

@@ -9,7 +9,7 @@ from jazzaam.crm.forms.errors import FormExists
 from jazzaam.crm.forms.models import FORMS, SUBMISSIONS, FormStatus
 from jazzaam.crm.forms.schemas import StoredForm
 from jazzaam.crm.projections import projection_of
-from jazzaam.pagination import Position
+from jazzaam.pagination import Position, newest_first
 from jazzaam.tenancy.database import Document, TenantDatabase
 
 _FORM: Final = projection_of(StoredForm)
@@ -40,12 +40,7 @@ class FormRepository:
 
     async def page(self, limit: int, position: Position | None) -> tuple[list[Document], Position | None]:
         """Read a page, the newest first, and where the next one begins."""
-        matching = {"_id": {"$lt": position.id}} if position else {}
-        forms = await self._forms.find(matching, _FORM, sort=[("_id", -1)], limit=limit + 1).to_list()
-        if len(forms) <= limit:
-            return forms, None
-        forms.pop()
-        return forms, Position(None, forms[-1]["_id"])
+        return await newest_first(self._forms, {}, _FORM, limit, position)
 
     async def of_platform(self, form_type: str) -> Document | None:
         """Read a platform's active form."""

@@ -1,6 +1,5 @@
 """Notifications as they are stored: a kind and its parameters, put into words when they are read."""
 
-from enum import StrEnum
 from typing import Final
 
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
@@ -10,10 +9,3 @@ NOTIFICATIONS: Final = CollectionSpec(
     indexes=(IndexSpec("the list, newest first", (("createdAt", -1), ("_id", -1))),),
     lead_key="leadId",
 )
-
-
-class NotificationKind(StrEnum):
-    """What a notification tells."""
-
-    new_lead = "newLead"
-    leads_waiting = "leadsWaiting"

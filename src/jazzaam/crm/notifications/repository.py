@@ -6,7 +6,7 @@ from typing import Final
 from bson import ObjectId
 
 from jazzaam.crm.notifications.models import NOTIFICATIONS
-from jazzaam.pagination import Position
+from jazzaam.pagination import Position, newest_first
 from jazzaam.tenancy.database import Document, TenantDatabase
 
 _FIELDS: Final = {
@@ -21,11 +21,17 @@ _FIELDS: Final = {
 
 
 class NotificationRepository:
-    """Notifications of one tenant; with `of`, those alone that are for that account."""
+    """Notifications of one tenant; with `of`, those alone that are for that account.
 
-    def __init__(self, db: TenantDatabase, *, of: ObjectId | None = None) -> None:
+    Kinds that are `muted` are not listed.
+    """
+
+    def __init__(
+        self, db: TenantDatabase, *, of: ObjectId | None = None, muted: frozenset[str] = frozenset()
+    ) -> None:
         self._rows = db[NOTIFICATIONS]
         self._whose: Document = {} if of is None else {"recipientId": of}
+        self._listed: Document = {"kind": {"$nin": sorted(muted)}} if muted else {}
 
     async def add(self, notification: Document) -> None:
         """Write a notification."""
@@ -37,17 +43,9 @@ class NotificationRepository:
 
     async def page(self, limit: int, position: Position | None) -> tuple[list[Document], Position | None]:
         """Read a page, newest first, and where the next one begins."""
-        matching = dict(self._whose)
-        if position is not None:
-            earlier = {"createdAt": {"$lt": position.value}}
-            tied = {"createdAt": position.value, "_id": {"$lt": position.id}}
-            matching["$or"] = [earlier, tied]
-        order = [("createdAt", -1), ("_id", -1)]
-        rows = await self._rows.find(matching, _FIELDS, sort=order, limit=limit + 1).to_list()
-        if len(rows) <= limit:
-            return rows, None
-        rows.pop()
-        return rows, Position(rows[-1]["createdAt"], rows[-1]["_id"])
+        return await newest_first(
+            self._rows, {**self._whose, **self._listed}, _FIELDS, limit, position, by="createdAt"
+        )
 
     async def mark_read(self, notification_id: ObjectId) -> bool:
         """Mark one as read; False when there is none."""

@@ -6,8 +6,8 @@ from typing import Any, Final
 from bson import ObjectId
 
 from jazzaam.control.memberships.permissions import Permission
+from jazzaam.control.preferences.models import NotificationKind
 from jazzaam.crm.notifications.errors import NotificationNotFound
-from jazzaam.crm.notifications.models import NotificationKind
 from jazzaam.crm.notifications.repository import NotificationRepository
 from jazzaam.crm.notifications.wording import words
 from jazzaam.crm.workspace import Workspace
@@ -43,14 +43,14 @@ async def notify(
 
 def _visible(workspace: Workspace) -> NotificationRepository:
     """Give what who is at work may see: whoever sees only their own leads is told of no others."""
-    return NotificationRepository(workspace.db, of=workspace.member.leads_of)
+    return NotificationRepository(workspace.db, of=workspace.member.leads_of, muted=workspace.member.muted)
 
 
 async def list_notifications(workspace: Workspace, limit: int, cursor: str | None) -> dict[str, Any]:
     """Read a page, newest first; raises `Forbidden`, or `InvalidInput` for a foreign cursor."""
     workspace.member.require(Permission.leads_read)
     bound = str(workspace.member.leads_of or "")
-    scope = [workspace.db.tenant.id, _COLLECTION, bound]
+    scope = [workspace.db.tenant.id, _COLLECTION, bound, *sorted(workspace.member.muted)]
     cursors = workspace.services.cursors
     position = cursors.read(scope, cursor) if cursor is not None else None
     rows, last = await _visible(workspace).page(limit, position)

@@ -1,0 +1,1 @@
+"""The end of a company, by its owner: closed at once, erased later, restored until then."""

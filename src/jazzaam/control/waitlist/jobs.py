@@ -1,0 +1,30 @@
+"""What the waiting list does later: the mail to who waits."""
+
+from datetime import timedelta
+from typing import Final
+
+from jazzaam.control.mails import send
+from jazzaam.control.plane import ControlPlane
+from jazzaam.control.waitlist.events import WaitlistJoined
+from jazzaam.control.waitlist.repository import WaitlistRepository
+from jazzaam.jobs.registry import job
+from jazzaam.jobs.retry import RetryPolicy
+
+_TEXT: Final = """\
+You are on the waiting list of Jazzaam. We write to this address when it is your turn.
+
+If it was not you who asked, ignore this mail.
+"""
+
+
+@job(
+    "waitlist.mail",
+    atomic=False,
+    retry=RetryPolicy(attempts=15, first=timedelta(seconds=1), longest=timedelta(minutes=10)),
+)
+async def mail_joined(plane: ControlPlane, event: WaitlistJoined) -> None:
+    """Mail who began to wait; who waited before was mailed then."""
+    if await WaitlistRepository(plane.db).is_mailed(event.email):
+        return
+    await send(plane.services, event.email, "You are on the list", _TEXT)
+    await WaitlistRepository(plane.db).note_mailed(event.email, plane.clock.now())

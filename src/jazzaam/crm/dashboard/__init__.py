@@ -1,0 +1,1 @@
+"""A company's leads in a few numbers."""

@@ -1,0 +1,136 @@
+import asyncio
+from datetime import timedelta
+
+import pytest
+from bson import ObjectId
+
+from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.control.memberships.permissions import Role
+from jazzaam.control.support.repository import SupportGrantRepository
+
+GRANTS = "/api/v1/company/support-grants"
+
+
+async def let_in(client, company, minutes=60):
+    answer = await client.post(
+        GRANTS, json={"reason": "A lead is missing", "minutes": minutes}, headers=company.headers
+    )
+    assert answer.status_code == 201, answer.text
+    return answer.json()["id"]
+
+
+async def enter(client, admin, company):
+    answer = await client.post(f"/api/v1/admin/tenants/{company.id}/enter", headers=admin.headers)
+    if answer.status_code != 200:
+        return answer.status_code
+    return {"Authorization": f"Bearer {answer.json()['accessToken']}"}, answer.json()["refreshToken"]
+
+
+async def test_without_a_grant_there_is_no_door(client, acme, globex, admin):
+    await let_in(client, globex)
+
+    assert await enter(client, admin, acme) == 404
+    switched = await client.post(
+        "/api/v1/auth/switch-company", json={"companyId": acme.id}, headers=admin.headers
+    )
+    assert switched.status_code == 404
+    assert (await client.get("/api/v1/leads", headers=admin.headers)).status_code == 403
+
+
+async def test_with_one_an_admin_reads_and_nothing_more(client, acme, admin):
+    lead = (await client.post("/api/v1/leads", json={"fullName": "Ada"}, headers=acme.headers)).json()
+    await let_in(client, acme)
+
+    headers, refresh_token = await enter(client, admin, acme)
+
+    one = f"/api/v1/leads/{lead['id']}"
+    assert (await client.get("/api/v1/leads", headers=headers)).json()["items"][0]["id"] == lead["id"]
+    assert (await client.get("/api/v1/company", headers=headers)).status_code == 200
+    for method, path, body in (
+        ("post", "/api/v1/leads", {"fullName": "B"}),
+        ("patch", one, {"notes": "x"}),
+        ("delete", one, None),
+        ("post", "/api/v1/forms/platforms/meta", None),
+        ("get", "/api/v1/audit-log", None),
+        ("get", "/api/v1/invitations", None),
+        ("post", "/api/v1/api-keys", {"name": "k", "scopes": ["leads:read"]}),
+        ("patch", "/api/v1/company", {"industry": "x"}),
+        ("post", GRANTS, {"reason": "more of it"}),
+    ):
+        assert (await client.request(method, path, json=body, headers=headers)).status_code == 403, path
+    refreshed = await client.post("/api/v1/auth/refresh", json={"refreshToken": refresh_token})
+    assert refreshed.status_code == 401
+
+
+async def test_nobody_else_enters(client, acme, globex):
+    await let_in(client, acme)
+
+    assert await enter(client, globex, acme) == 403
+    assert await enter(client, acme, acme) == 403
+
+
+async def test_a_grant_that_is_ended_ends_the_look_within_a_second(client, acme, admin):
+    grant = await let_in(client, acme)
+    headers, _ = await enter(client, admin, acme)
+    assert (await client.get("/api/v1/leads", headers=headers)).status_code == 200
+
+    assert (await client.delete(f"{GRANTS}/{grant}", headers=acme.headers)).status_code == 204
+
+    async with asyncio.timeout(1):
+        while (await client.get("/api/v1/leads", headers=headers)).status_code != 401:
+            await asyncio.sleep(0.01)
+    assert await enter(client, admin, acme) == 404
+
+
+async def test_a_look_ends_with_its_grant(client, acme, admin, plane):
+    ends_at = plane.clock.now() + timedelta(milliseconds=400)
+    row = {"_id": ObjectId(), "reason": "short", "createdAt": plane.clock.now(), "endsAt": ends_at}
+    await SupportGrantRepository(plane.db, ObjectId(acme.id)).add(row)
+    headers, _ = await enter(client, admin, acme)
+    assert (await client.get("/api/v1/leads", headers=headers)).status_code == 200
+
+    async with asyncio.timeout(1.5):
+        while (await client.get("/api/v1/leads", headers=headers)).status_code != 401:
+            await asyncio.sleep(0.01)
+
+
+async def test_who_is_no_admin_any_more_sees_nothing(client, acme, admin, plane):
+    await let_in(client, acme)
+    headers, _ = await enter(client, admin, acme)
+    assert (await client.get("/api/v1/leads", headers=headers)).status_code == 200
+
+    await AccountRepository(plane.db).set_admin(ObjectId(admin.id), to=False)
+
+    async with asyncio.timeout(1):
+        while (await client.get("/api/v1/leads", headers=headers)).status_code != 401:
+            await asyncio.sleep(0.01)
+
+
+async def test_it_stands_in_the_companys_own_log(client, acme, admin, run_jobs):
+    await let_in(client, acme)
+    await enter(client, admin, acme)
+    await run_jobs()
+
+    told = (await client.get("/api/v1/audit-log", headers=acme.headers)).json()["items"]
+
+    seen = {(one["resource"], one["actor"]["kind"]) for one in told}
+    assert {("supportGrant", "account"), ("session", "support")} <= seen
+    reason = next(one for one in told if one["resource"] == "supportGrant")["values"]["reason"]
+    assert reason == "A lead is missing"
+
+
+@pytest.mark.parametrize("role", [Role.admin, Role.member, Role.viewer])
+async def test_only_an_owner_lets_support_look(client, acme, join, role):
+    _, headers = await join(acme, role)
+
+    answer = await client.post(GRANTS, json={"reason": "please look"}, headers=headers)
+
+    assert answer.status_code == 403
+    assert (await client.get(GRANTS, headers=headers)).status_code == 403
+
+
+@pytest.mark.parametrize("body", [{"minutes": 241}, {"minutes": 0}, {"reason": ""}, {"adminId": "x"}])
+async def test_a_bad_grant_is_named(client, acme, body):
+    answer = await client.post(GRANTS, json={"reason": "please look", **body}, headers=acme.headers)
+
+    assert answer.status_code == 422

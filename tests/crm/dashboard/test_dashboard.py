@@ -1,0 +1,70 @@
+from bson import ObjectId
+
+from jazzaam.control.memberships.permissions import Role
+from jazzaam.control.memberships.repository import MembershipRepository
+from jazzaam.crm.follow_ups.models import FOLLOW_UPS
+from jazzaam.crm.leads.models import LEADS
+
+DASHBOARD = "/api/v1/company/dashboard"
+KINDS = [
+    {"status": "new"},
+    {"status": "hot"},
+    {"status": "qualified", "emailStatus": {"followUpSent": True}},
+    {"status": "cold", "bant": {"totalScore": 60}},
+    {"status": "cold", "bant": {"totalScore": 59, "category": "warm"}},
+    {"status": "cold", "bant": {"totalScore": 59, "category": "cold"}},
+    {"status": "win", "conversionData": {"converted": True}},
+    {"status": "from elsewhere"},
+]
+
+
+async def add(client, company, known):
+    lead = (await client.post("/api/v1/leads", json={"fullName": "L"}, headers=company.headers)).json()
+    await company.db[LEADS].update_one({"_id": ObjectId(lead["id"])}, {"$set": known})
+    return ObjectId(lead["id"])
+
+
+async def test_the_numbers_are_the_originals(client, acme):
+    for known in KINDS:
+        lead_id = await add(client, acme, known)
+    for status in ("submitted", "submitted", "pending"):
+        await acme.db[FOLLOW_UPS].insert({"_id": ObjectId(), "leadId": lead_id, "status": status})
+
+    numbers = (await client.get(DASHBOARD, headers=acme.headers)).json()
+
+    by_status = {"new": 1, "hot": 1, "qualified": 1, "cold": 3, "win": 1, "from elsewhere": 1}
+    assert numbers == {
+        "totalLeads": 8,
+        "byStatus": by_status,
+        "qualifiedLeads": 4,
+        "followUpsSent": 3,
+        "convertedLeads": 1,
+        "estimatedCloseRate": 50.0,
+    }
+
+
+async def test_of_nothing_all_is_zero(client, acme):
+    numbers = (await client.get(DASHBOARD, headers=acme.headers)).json()
+
+    assert (numbers["totalLeads"], numbers["estimatedCloseRate"], numbers["byStatus"]) == (0, 0.0, {})
+
+
+async def test_who_sees_only_their_leads_counts_only_those(client, acme, make_company, plane):
+    person = await make_company("Person", account_type="user")
+    team = MembershipRepository(plane.db, ObjectId(acme.id))
+    await team.add(ObjectId(person.id), Role.member, plane.clock.now())
+    await client.patch("/api/v1/company/settings", json={"leadVisibility": "own"}, headers=acme.headers)
+    switched = await client.post(
+        "/api/v1/auth/switch-company", json={"companyId": acme.id}, headers=person.headers
+    )
+    headers = {"Authorization": f"Bearer {switched.json()['accessToken']}"}
+    mine = (await client.post("/api/v1/leads", json={"fullName": "Mine"}, headers=headers)).json()
+    other = await add(client, acme, {"status": "hot"})
+    for lead_id in (ObjectId(mine["id"]), other):
+        await acme.db[FOLLOW_UPS].insert({"_id": ObjectId(), "leadId": lead_id, "status": "submitted"})
+
+    theirs = (await client.get(DASHBOARD, headers=headers)).json()
+    alls = (await client.get(DASHBOARD, headers=acme.headers)).json()
+
+    assert (theirs["totalLeads"], theirs["followUpsSent"]) == (1, 1)
+    assert (alls["totalLeads"], alls["followUpsSent"]) == (2, 2)
