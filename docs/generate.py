@@ -156,7 +156,11 @@ def collections() -> str:
 def _specs(specs: tuple[CollectionSpec, ...]) -> str:
     rows = ["| collection | index | for |", "| --- | --- | --- |"]
     for spec in sorted(specs, key=lambda spec: spec.name):
-        rows.append(f"| `{spec.name}` | `_id_` | |")
+        notes = [
+            *(["made at first use"] if spec.at_first_use else []),
+            *(["in no capsule"] if spec.derived else []),
+        ]
+        rows.append(f"| `{spec.name}` | `_id_` | {', '.join(notes)} |")
         for index in spec.indexes:
             kind = "unique, " if index.unique else ""
             rows.append(f"| | `{json.dumps(dict(index.keys))}` | {kind}{index.purpose} |")

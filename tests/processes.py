@@ -20,6 +20,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def until(true: Callable[[], object], seconds: float = 30) -> None:
     """Wait for something another process does; fails after `seconds`."""
     ends_at = time.monotonic() + seconds

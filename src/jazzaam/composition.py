@@ -14,6 +14,7 @@ from jazzaam.clock import Clock, SystemClock
 from jazzaam.config import MAIN_CLUSTER, ClusterUris, Settings
 from jazzaam.control.accounts.sessions import Sessions
 from jazzaam.control.accounts.standing import standing_of
+from jazzaam.control.acting import permissions_now
 from jazzaam.control.api_keys.lookup import ApiKeys
 from jazzaam.control.audit.heads import HeadsFile
 from jazzaam.control.audit.trail import AuditTrail
@@ -40,6 +41,9 @@ from jazzaam.identifiers import OBJECT_ID_PATTERN, is_public_token, new_id, new_
 from jazzaam.integrations.email import Mailer
 from jazzaam.integrations.email.folder import FolderMailer
 from jazzaam.integrations.email.smtp import SmtpMailer
+from jazzaam.integrations.files import FileStore
+from jazzaam.integrations.files.gridfs import GridFsStore
+from jazzaam.integrations.files.s3 import S3FileStore
 from jazzaam.jobs.registry import Registry
 from jazzaam.pagination import Cursors
 from jazzaam.signing import Keyring
@@ -85,8 +89,11 @@ def compose(
     clock = clock or SystemClock()
     clusters = Clusters(_clusters(settings), user=user, event_listeners=event_listeners)
     clusters.client(MAIN_CLUSTER)  # finds out at once whether there is one
+    files = _files(settings)
     cipher = Cipher(_keyring(settings, settings.encryption_keys, "encryption-key"))
-    deployment = deploy(clusters, _declared(settings), cipher, bounds=_bounds(settings), observe=observe)
+    deployment = deploy(
+        clusters, _declared(settings, files), cipher, bounds=_bounds(settings), observe=observe
+    )
     keyring, jobs = _keyring(settings, settings.secret_key, "secret-key"), jobs or registry()
     audit_keyring = _keyring(settings, settings.audit_keys, "audit-key")
     trail = AuditTrail(partial(_system_as_auditor, clusters, settings), audit_keyring)
@@ -134,6 +141,13 @@ def compose(
             limits=deployment.limits,
             on_leads=ON_LEADS,
             trail=trail,
+            files=files,
+            export_capsule=lambda db, path: deployment.export(db, path, keyring, clock.now()),
+            permissions_now=lambda actor, tenant_id: permissions_now(
+                deployment.system(), actor, tenant_id, clock.now()
+            ),
+            keyring=keyring,
+            public_url=settings.public_url,
             forms_url=settings.forms_url,
         ),
     )
@@ -169,7 +183,7 @@ def embedded_folder(settings: Settings) -> Path:
     return settings.data_dir / "mongodb"
 
 
-def _declared(settings: Settings) -> Declared:
+def _declared(settings: Settings, files: FileStore) -> Declared:
     naming = TenantNaming(
         prefix=settings.database_prefix,
         system=settings.system_database,
@@ -182,7 +196,7 @@ def _declared(settings: Settings) -> Declared:
         watched=WATCHED_COLLECTIONS,
         new_id=lambda: str(new_id()),
         owner_of=ObjectId,
-        removers=REMOVERS,
+        removers={**REMOVERS, "files outside MongoDB": lambda _, tenant_id: files.remove_all(tenant_id)},
         portable=PORTABLE,
         new_key=new_public_token,
         is_key=is_public_token,
@@ -255,6 +269,20 @@ def _keyring(settings: Settings, configured: Sequence[SecretStr], file: str) -> 
         return Keyring([key.get_secret_value() for key in configured])
     secrets = private_folder(private_folder(settings.data_dir) / "secrets")
     return Keyring([kept_secret(secrets / file)])
+
+
+def _files(settings: Settings) -> FileStore:
+    if settings.files_url is None:
+        return GridFsStore()
+    key_id, secret = settings.files_key_id, settings.files_secret
+    try:
+        return S3FileStore(
+            settings.files_url,
+            key_id.get_secret_value() if key_id else None,
+            secret.get_secret_value() if secret else None,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"JAZZAAM_FILES_URL: {error}") from None
 
 
 def _mailer(settings: Settings) -> Mailer:

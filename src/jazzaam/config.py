@@ -177,6 +177,15 @@ class Settings(BaseSettings):
         description="Networks of the proxies in front of the API, as CIDR separated by commas: their "
         "`X-Forwarded-For` counts, nobody else's does.",
     )
+    files_url: str | None = Field(
+        None,
+        description="Where files are kept: `s3://bucket/prefix?endpoint=https://…&region=…`. Without it in "
+        "GridFS, in each company's own database.",
+    )
+    files_key_id: SecretStr | None = Field(
+        None, description="The key id for FILES_URL; without it, what the machine's role allows."
+    )
+    files_secret: SecretStr | None = Field(None, description="The secret that belongs to FILES_KEY_ID.")
     smtp_url: SecretStr | None = Field(
         None,
         description="`smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`. "

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 class Feature:
     """A package's part in routes, collections and jobs; `jazzaam.features` lists them all.
 
-    `pages` are routes outside `/api/v1`, read by people. `system_collections` stand in the shared
-    database, `collections` in every company's. `removers` say how a company's rows of a shared collection
-    go with it, where deleting them would be wrong; `portable`, which of them travel in a capsule.
+    `pages` are routes outside `/api/v1`, read by people; `larger_bodies` names paths that take more bytes
+    than others. `system_collections` stand in the shared database, `collections` in every company's.
+    `removers` say how a company's rows of a shared collection go with it, where deleting them would be
+    wrong; `portable`, which of them travel in a capsule.
     """
 
     name: str
@@ -29,4 +30,5 @@ class Feature:
     system_collections: Sequence[CollectionSpec] = field(default_factory=tuple[CollectionSpec, ...])
     portable: Sequence[Portable] = field(default_factory=tuple[Portable, ...])
     removers: Mapping[str, Remover] = field(default_factory=dict[str, Remover])
+    larger_bodies: Mapping[str, int] = field(default_factory=dict[str, int])
     jobs: Sequence[Job] = field(default_factory=tuple[Job, ...])

@@ -27,10 +27,12 @@ from jazzaam.crm.audit.feature import FEATURE as COMPANY_AUDIT
 from jazzaam.crm.dashboard.feature import FEATURE as DASHBOARD
 from jazzaam.crm.deal_health.feature import FEATURE as DEAL_HEALTH
 from jazzaam.crm.engagement.feature import FEATURE as ENGAGEMENT
+from jazzaam.crm.exports.feature import FEATURE as EXPORTS
 from jazzaam.crm.follow_ups.feature import FEATURE as FOLLOW_UPS
 from jazzaam.crm.forms.feature import FEATURE as FORMS
 from jazzaam.crm.jobs.feature import FEATURE as COMPANY_JOBS
 from jazzaam.crm.leads.feature import FEATURE as LEADS
+from jazzaam.crm.logo.feature import FEATURE as LOGO
 from jazzaam.crm.next_best_actions.feature import FEATURE as NEXT_BEST_ACTIONS
 from jazzaam.crm.notifications.feature import FEATURE as NOTIFICATIONS
 from jazzaam.crm.onboarding.feature import FEATURE as ONBOARDING
@@ -38,6 +40,7 @@ from jazzaam.crm.records import RECORDS
 from jazzaam.crm.trash.feature import FEATURE as TRASH
 from jazzaam.crm.usage.feature import FEATURE as USAGE
 from jazzaam.feature import Feature
+from jazzaam.integrations.files import BUCKETS
 from jazzaam.jobs.clocks import JOB_CLOCKS, RELAYS
 from jazzaam.jobs.letters import DEAD_LETTERS
 from jazzaam.jobs.models import JOBS
@@ -81,6 +84,8 @@ FEATURES: Final[tuple[Feature, ...]] = (
     FOLLOW_UPS,
     DEAL_HEALTH,
     NEXT_BEST_ACTIONS,
+    EXPORTS,
+    LOGO,
     ONBOARDING,
     DASHBOARD,
     USAGE,
@@ -91,6 +96,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
 TENANT_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
     *(spec for feature in FEATURES for spec in feature.collections),
     *RECORDS,
+    *BUCKETS,
     JOBS,
 )
 """What a company's database holds from its birth."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Collection, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Collection, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 _ROUND_SECONDS: Final = 0.2
@@ -48,6 +49,29 @@ async def run_until(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, Non
             raise error or RuntimeError("something that never ends has ended")
     finally:
         await end_tasks([stopping, *tasks])
+
+
+@asynccontextmanager
+async def ended_by(watch: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+    """Let `watch` run beside the block; what it raises ends the block, and is raised from it."""
+    block = asyncio.current_task()
+    watching = asyncio.create_task(watch)
+
+    def end_block(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None and block is not None:
+            block.cancel()
+
+    watching.add_done_callback(end_block)
+    try:
+        yield
+    except asyncio.CancelledError:
+        error = watching.exception() if watching.done() and not watching.cancelled() else None
+        if error is not None and block is not None and not block.uncancel():
+            raise error from None
+        raise
+    finally:
+        watching.remove_done_callback(end_block)
+        await end_tasks([watching])
 
 
 def end_process_in_time() -> None:

@@ -1,7 +1,5 @@
 """The OpenAPI document against a live server: every operation answers as it is documented."""
 
-import socket
-
 import httpx2
 import pytest
 import schemathesis
@@ -10,7 +8,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
-from tests.processes import free_port, jazzaam, until
+from tests.processes import accepts, free_port, jazzaam, until
 
 DEMO = {"email": "ada@acme.example", "password": "jazzaam-demo-login"}
 QUICK = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -98,8 +96,3 @@ def test_every_operation_answers_as_documented(live, server, token):
 @pytest.mark.slow
 def test_every_operation_answers_as_documented_at_length(live, server, token):
     assert check_all(live, server, token, THOROUGH) == {}
-
-
-def accepts(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
+from PIL import Image
 from tests.conftest import PASSWORD
 
 
@@ -21,8 +23,22 @@ class Case:
     thing: str | None = None
     body: Any = None
     status: int = 200
+    content: bytes | None = None
+
+    def call(self, headers: dict[str, str]) -> dict[str, Any]:
+        """What is sent: a body as JSON, or a picture, and the caller's headers."""
+        if self.content is None:
+            return {"json": self.body, "headers": headers}
+        return {"content": self.content, "headers": {**headers, "Content-Type": "image/png"}}
 
 
+def _pixel() -> bytes:
+    out = BytesIO()
+    Image.new("RGB", (1, 1)).save(out, "PNG")
+    return out.getvalue()
+
+
+PIXEL = _pixel()
 CASES: dict[tuple[str, str], Case] = {
     ("get", "/api/v1/leads/{leadId}"): Case("thing", "lead"),
     ("patch", "/api/v1/leads/{leadId}"): Case("thing", "lead", {"notes": "changed"}),
@@ -46,6 +62,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("get", "/api/v1/company/support-grants"): Case("list", "grant"),
     ("get", "/api/v1/company/billing-history"): Case("list", "bill"),
     ("get", "/api/v1/crm-integrations"): Case("list", "connection"),
+    ("get", "/api/v1/company/exports"): Case("list", "export"),
+    ("get", "/api/v1/company/exports/{exportId}/file"): Case("thing", "export"),
+    ("get", "/api/v1/company/logo"): Case("own"),
+    ("put", "/api/v1/company/logo"): Case("own", content=PIXEL),
     ("get", "/api/v1/company/usage"): Case("own"),
     ("get", "/api/v1/company/dashboard"): Case("own"),
     ("get", "/api/v1/company"): Case("own"),
@@ -60,6 +80,8 @@ CASES: dict[tuple[str, str], Case] = {
             "subServices": ["Strategy"],
         },
     ),
+    ("post", "/api/v1/company/exports"): Case("own", status=202),
+    ("delete", "/api/v1/company/logo"): Case("own", status=204),
     ("delete", "/api/v1/company"): Case("own", body={"password": PASSWORD}, status=202),
     ("post", "/api/v1/leads"): Case("write", body={"fullName": "Written by Globex"}, status=201),
     ("post", "/api/v1/forms"): Case(

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from bson import ObjectId
+from tests.isolation.cases import PIXEL
 
 from jazzaam.control.billing.models import BILLING_HISTORIES
 from jazzaam.control.crm_connections.models import CRM_INTEGRATIONS
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository
+from jazzaam.crm.exports.models import EXPORTS
+from jazzaam.crm.logo import service as logo
+from jazzaam.integrations.files import Shelf
 from jazzaam.jobs.models import JOBS
 from jazzaam.tenancy.database import CompanyScope
 
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def once(content):
+    yield content
+
 
 @pytest.fixture
-async def things(client, acme, make_company, plane, run_jobs):
+async def things(client, acme, globex, make_company, plane, run_jobs):
     """One of each thing of Acme's, by the name of its kind."""
     form = (await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)).json()
     await client.post(
@@ -44,6 +56,15 @@ async def things(client, acme, make_company, plane, run_jobs):
     await company[BILLING_HISTORIES].insert(bill)
     connection = {"_id": ObjectId(), "provider": "zoho", "status": "active", "tokens": {"accessToken": "t"}}
     await company[CRM_INTEGRATIONS].insert(connection)
+    export = ObjectId()
+    row = {"requestedBy": {"kind": "account", "id": acme.id}, "createdAt": AT, "expiresAt": AT}
+    await acme.db[EXPORTS].insert({"_id": export, **row})
+    ended = {"name": "exports.write", "args": {}, "state": "done", "dueAt": AT, "attempt": 1}
+    await acme.db[JOBS].insert({"_id": export, **ended})
+    files = acme.workspace.services.files
+    await files.put(acme.db, Shelf.exports, export, once(b"a capsule"))
+    for company in (acme, globex):
+        await logo.put_logo(company.workspace, PIXEL)
     await run_jobs()
     entry = (await client.get("/api/v1/audit-log", headers=acme.headers)).json()["items"][0]
     return {
@@ -55,6 +76,7 @@ async def things(client, acme, make_company, plane, run_jobs):
         "key": key.json()["id"],
         "grant": grant.json()["id"],
         "member": person.id,
+        "export": str(export),
         "bill": str(bill["_id"]),
         "connection": str(connection["_id"]),
         "entry": entry["id"],

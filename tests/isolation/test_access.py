@@ -59,7 +59,7 @@ async def test_a_role_may_what_the_table_says(app, client, acme, things, as_role
 
     for route in last:
         (method, path), case = route, CASES[route]
-        answer = await client.request(method, address(path, things, case), json=case.body, headers=headers)
+        answer = await client.request(method, address(path, things, case), **case.call(headers))
 
         allowed = may(role, needed(app, route))
         assert answer.status_code == (case.status if allowed else 403), (route, answer.text)
@@ -69,10 +69,10 @@ async def test_a_role_may_what_the_table_says(app, client, acme, things, as_role
 async def test_a_key_may_what_its_scopes_say(app, client, acme, things, with_scopes, route):
     (method, path), case = route, CASES[route]
     scope = Permission(needed(app, route))
-    call = {"url": address(path, things, case), "json": case.body}
+    url = address(path, things, case)
 
-    without = await client.request(method, **call, headers=await with_scopes(KEY_SCOPES - {scope}))
-    with_it = await client.request(method, **call, headers=await with_scopes({scope}))
+    without = await client.request(method, url, **case.call(await with_scopes(KEY_SCOPES - {scope})))
+    with_it = await client.request(method, url, **case.call(await with_scopes({scope})))
 
     assert without.status_code == 403
     assert str(scope) in without.json()["detail"]
@@ -84,7 +84,7 @@ async def test_a_key_hands_out_no_power(client, things, with_scopes, route):
     (method, path), case = route, CASES[route]
 
     answer = await client.request(
-        method, address(path, things, case), json=case.body, headers=await with_scopes(KEY_SCOPES)
+        method, address(path, things, case), **case.call(await with_scopes(KEY_SCOPES))
     )
 
     assert answer.status_code == 403

@@ -10,6 +10,7 @@ from bson import ObjectId
 from jazzaam import features
 from jazzaam.control.audit.models import AUDIT_LOGS
 from jazzaam.crm.records import TRASH
+from jazzaam.integrations.files import Shelf
 from jazzaam.jobs import outbox
 from jazzaam.jobs.models import JOBS, Place
 from jazzaam.jobs.schedule import Beat
@@ -29,6 +30,7 @@ class Things:
     lead: ObjectId
     form: ObjectId
     token: str
+    file: ObjectId
 
 
 TOLD = {
@@ -52,6 +54,9 @@ TENANT_JOBS = {
     "forms.notify_quarantine": lambda has: {"form_id": has.form, "submission_id": ObjectId()},
     "forms.activate_key": lambda has: {"form_id": has.form},
     "trash.empty": lambda _: {"fire_at": AT},
+    "exports.write": lambda has: {"by_kind": "account", "by_id": has.company.id},
+    "exports.forget": lambda has: {"export_id": has.file},
+    "logo.remove_file": lambda has: {"file_id": has.file},
     "audit.append": lambda has: dict(TOLD, resource_id=str(has.lead)),
 }  # fmt: skip
 # Jobs of the shared database: no company's database holds a row that they are found in.
@@ -94,7 +99,15 @@ async def has(client, acme, application, run_jobs):
     await acme.db[TRASH].insert({"_id": ObjectId(), "kind": "leads", "document": {}, "at": AT})
     keys = application.deployment.system()[PUBLIC_KEYS]
     await keys.update_one({"_id": form["accessToken"]}, {"$set": {"state": "reserved"}})
-    return Things(application, acme, ObjectId(lead["id"]), ObjectId(form["id"]), form["accessToken"])
+    file = ObjectId()
+    for shelf in Shelf:
+        await application.workspaces.files.put(acme.db, shelf, file, once(b"kept"))
+    lead_id, form_id = ObjectId(lead["id"]), ObjectId(form["id"])
+    return Things(application, acme, lead_id, form_id, form["accessToken"], file)
+
+
+async def once(content):
+    yield content
 
 
 async def seen(has):

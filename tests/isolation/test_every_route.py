@@ -33,8 +33,8 @@ async def test_a_foreign_thing_is_not_found(client, acme, globex, things, route)
     (method, path), case = route, CASES[route]
     thing = things[case.thing]
 
-    theirs = await client.request(method, fill(path, thing), json=case.body, headers=globex.headers)
-    ours = await client.request(method, fill(path, thing), json=case.body, headers=acme.headers)
+    theirs = await client.request(method, fill(path, thing), **case.call(globex.headers))
+    ours = await client.request(method, fill(path, thing), **case.call(acme.headers))
 
     assert theirs.status_code == 404
     assert thing not in theirs.text
@@ -46,10 +46,7 @@ async def test_a_foreign_thing_and_an_unknown_one_are_the_same_404(client, acme,
     (method, path), case = route, CASES[route]
     foreign, unknown = fill(path, things[case.thing]), fill(path, "f" * 24)
 
-    answers = [
-        await client.request(method, one, json=case.body, headers=globex.headers)
-        for one in (foreign, unknown)
-    ]
+    answers = [await client.request(method, one, **case.call(globex.headers)) for one in (foreign, unknown)]
 
     assert answers[0].json() == answers[1].json()
 
@@ -75,10 +72,7 @@ async def test_a_write_lands_in_the_callers_own_company(client, application, acm
     before = await contents(application, acme)
 
     made = await client.request(
-        method,
-        address(path, things, case),
-        json=case.body,
-        headers={**globex.headers, "X-Company-ID": acme.id},
+        method, address(path, things, case), **case.call(globex.headers | {"X-Company-ID": acme.id})
     )
 
     assert made.status_code == case.status
@@ -94,9 +88,7 @@ async def test_what_is_about_the_company_is_about_the_callers(
     (method, path), case = route, CASES[route]
     before = await contents(application, acme)
 
-    answer = await client.request(
-        method, path, json=case.body, headers={**globex.headers, "X-Company-ID": acme.id}
-    )
+    answer = await client.request(method, path, **case.call(globex.headers | {"X-Company-ID": acme.id}))
 
     assert answer.status_code == case.status
     assert acme.id not in answer.text

@@ -12,7 +12,6 @@ from jazzaam.control.memberships.models import MEMBERSHIPS
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.errors import InvalidInput
-from jazzaam.tenancy.capsule import export
 from jazzaam.tenancy.database import CompanyScope, SystemDatabase
 from jazzaam.tenancy.errors import TenantNotReady
 from jazzaam.tenancy.models import TenantId, TenantStatus
@@ -32,17 +31,8 @@ async def export_tenant(application: Application, text: str, path: Path, say: Sa
         raise TenantNotReady(f"{tenant.id} is {tenant.status}: there is nothing whole to export.")
     await tell_audit(application, tenant, Action.export, Resource.company)
     try:
-        done = await export(
-            tenant,
-            path,
-            client=deployment.clusters.client(tenant.cluster, OPERATOR),
-            shape=deployment.declared.shape,
-            system=deployment.system(),
-            owner=deployment.declared.owner_of(tenant.id),
-            portable=deployment.declared.portable,
-            keyring=application.keyring,
-            at=application.control.clock.now(),
-        )
+        with await deployment.tenancy.administer(tenant, OPERATOR) as db:
+            done = await deployment.export(db, path, application.keyring, application.control.clock.now())
     except FileExistsError:
         raise InvalidInput([], f"{path} exists already.") from None
     except OSError as error:

@@ -68,7 +68,7 @@ async def current_member(request: Request) -> Member:
     """
     key = request.headers.get("x-api-key")
     if key is None:
-        return _member_of(await current_principal(request))
+        return member_of(await current_principal(request))
     if "authorization" in request.headers:
         raise ApiKeyRefused("Send an access token or an API key, not both.")
     keys: ApiKeys = request.app.state.api_keys
@@ -143,7 +143,8 @@ async def open_plane_once(request: Request) -> ControlPlane:
     return ControlPlane(plane.db, plane.services, plane.origin, request_key(request, who, body))
 
 
-def _member_of(principal: Principal) -> Member:
+def member_of(principal: Principal) -> Member:
+    """Give who a person is in the company of their session; raises `NoCompany`, `SecondFactorRequired`."""
     if principal.member is None:
         raise NoCompany
     if principal.lacks_second_factor:

@@ -8,7 +8,7 @@ import structlog
 from fastapi import Depends, Request
 
 from jazzaam.control.dependencies import COMPANY_ERRORS, current_member, origin_of
-from jazzaam.control.memberships.models import Actor, ActorKind, Member
+from jazzaam.control.memberships.models import NOBODY, Actor, ActorKind, Member
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.requests import body_if_idempotent, request_key
 from jazzaam.crm.workspace import Workspace, WorkspaceServices
@@ -30,10 +30,19 @@ class NoSuchForm(NotFound):
     """There is no form at this address."""
 
 
+class LinkDead(NotFound):
+    """What this link showed is not there any more."""
+
+
 async def open_workspace(request: Request) -> Workspace:
     """Open a member's workspace: the tenant is their session's, whatever else the request says."""
+    return await open_workspace_as(request, lambda: current_member(request))
+
+
+async def open_workspace_as(request: Request, who: Callable[[], Awaitable[Member]]) -> Workspace:
+    """Open the workspace of `who` a door has found; it is asked again after every wait."""
     request_body = await body_if_idempotent(request)
-    member, checked_at = await current_member(request), time.monotonic()
+    member, checked_at = await who(), time.monotonic()
     tenancy: Tenancy = request.app.state.deployment.tenancy
     structlog.contextvars.bind_contextvars(tenant=member.tenant_id)
     db = await tenancy.open(member.tenant_id)
@@ -41,7 +50,7 @@ async def open_workspace(request: Request) -> Workspace:
 
     async def again() -> None:
         nonlocal member
-        member = await current_member(request)
+        member = await who()
         await tenancy.confirm(db)
 
     await _checked_just_now(checked_at, again)
@@ -62,23 +71,53 @@ async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspa
     named = await tenancy.catalog.key(access_token) if is_public_token(access_token) else None
     if named is None or named.kind != "form":
         raise NoSuchForm
-    structlog.contextvars.bind_contextvars(tenant=named.tenant_id)
-    checked_at = time.monotonic()
+
+    async def still() -> None:
+        if await tenancy.catalog.key(access_token) != named:
+            raise NoSuchForm
+
     try:
-        db = await tenancy.open(named.tenant_id)
-        at_end(request, db.release)
-
-        async def again() -> None:
-            if await tenancy.catalog.key(access_token) != named:
-                raise NoSuchForm
-            await tenancy.confirm(db)
-
-        await _checked_just_now(checked_at, again)
+        db = await _open_for_stranger(request, named.tenant_id, still)
     except (TenantNotFound, TenantSuspended):
         raise NoSuchForm from None
     actor = Actor(ActorKind.public_key, named.resource_id)
     member = Member(actor, named.tenant_id, frozenset({Permission.forms_submit}))
     return _workspace(request, db, member, request_body), named
+
+
+async def open_for_link(request: Request, tenant_id: str) -> Workspace:
+    """Open the workspace that a link we signed names, after its signature was verified.
+
+    It grants no permission: what the link shows, its rule shows. Raises `LinkDead` when there is nothing
+    to open.
+    """
+
+    async def still() -> None:
+        """Go on: a signature stays what it is."""
+
+    try:
+        db = await _open_for_stranger(request, tenant_id, still)
+    except (TenantNotFound, TenantSuspended):
+        raise LinkDead from None
+    return _workspace(request, db, Member(NOBODY, tenant_id, frozenset()), b"")
+
+
+async def _open_for_stranger(
+    request: Request, tenant_id: str, still: Callable[[], Awaitable[None]]
+) -> TenantDatabase:
+    """Open a tenant that something a stranger holds names; `still` raises when it names it no more."""
+    tenancy: Tenancy = request.app.state.deployment.tenancy
+    structlog.contextvars.bind_contextvars(tenant=tenant_id)
+    checked_at = time.monotonic()
+    db = await tenancy.open(tenant_id)
+    at_end(request, db.release)
+
+    async def again() -> None:
+        await still()
+        await tenancy.confirm(db)
+
+    await _checked_just_now(checked_at, again)
+    return db
 
 
 async def _checked_just_now(checked_at: float, again: Callable[[], Awaitable[None]]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from jazzaam.clock import Clock
@@ -10,16 +11,21 @@ from jazzaam.control.audit.events import Audited, audited
 from jazzaam.control.audit.models import NOWHERE, Action, Origin, Resource
 from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.billing.plans import LIMITS, QUEUED_JOBS
-from jazzaam.control.memberships.models import ActorKind, Member
+from jazzaam.control.memberships.models import Actor, ActorKind, Member
+from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.requests import Repeatable, RequestKey
 from jazzaam.crm.records import write_activities
 from jazzaam.events import Event
+from jazzaam.integrations.files import FileStore
 from jazzaam.jobs.registry import Registry
 from jazzaam.pagination import Cursors
+from jazzaam.signing import Keyring
+from jazzaam.tenancy.capsule import Exported
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.database import Document, TenantDatabase
 from jazzaam.tenancy.limits import Limits, Reservation
+from jazzaam.tenancy.models import TenantId
 
 Result = TypeVar("Result")
 
@@ -28,7 +34,8 @@ Result = TypeVar("Result")
 class WorkspaceServices:
     """What every workspace works with; made once by the composition root.
 
-    `on_leads` are the collections whose documents hang on a lead.
+    `on_leads` are the collections whose documents hang on a lead. `export_capsule` writes one of a company;
+    `permissions_now` says what somebody may do there at this moment.
     """
 
     clock: Clock
@@ -38,6 +45,11 @@ class WorkspaceServices:
     limits: Limits
     on_leads: Sequence[CollectionSpec]
     trail: AuditTrail
+    files: FileStore
+    export_capsule: Callable[[TenantDatabase, Path], Awaitable[Exported]]
+    permissions_now: Callable[[Actor, TenantId], Awaitable[frozenset[Permission]]]
+    keyring: Keyring
+    public_url: str
     forms_url: str
 
 

@@ -214,6 +214,12 @@ async def show(db: Database, job_id: ObjectId) -> Document | None:
     return await db[JOBS].find_one({"_id": job_id}, SHOWN)
 
 
+async def show_all(db: Database, job_ids: Sequence[ObjectId]) -> dict[ObjectId, Document]:
+    """Read what is told of some jobs, by their ids; those that were forgotten are not among them."""
+    found = db[JOBS].find({"_id": {"$in": list(job_ids)}}, SHOWN)
+    return {row["_id"]: row async for row in found}
+
+
 async def find(db: Database, states: Sequence[JobState], name: str | None, limit: int) -> list[Document]:
     """List jobs in some states, those due first before others; of ended ones the latest first."""
     of_name = {} if name is None else {"name": name}

@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,7 +21,7 @@ from jazzaam.jobs.registry import KEEP_ENDED, Job, NewerVersion, Registry
 from jazzaam.jobs.retry import pause_after
 from jazzaam.jobs.run import JobCancelled, JobContext, Run
 from jazzaam.logging import get_logger
-from jazzaam.tasks import end_tasks
+from jazzaam.tasks import ended_by
 from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.errors import TenantNotFound, TenantNotReady, TenantSuspended
 
@@ -190,7 +189,7 @@ class _OneRun:
 
             await self._context.change(work)
             return
-        async with self._kept(run), asyncio.timeout(known.longest.total_seconds()):
+        async with ended_by(self._keep(run)), asyncio.timeout(known.longest.total_seconds()):
             result = await known.run(self._context, message, **told)
         await self._settle(JobState.done, result=result, done=run.done, total=run.total)
 
@@ -242,33 +241,8 @@ class _OneRun:
         if following:
             await outbox.enqueue_once(db, following)
 
-    @asynccontextmanager
-    async def _kept(self, run: Run) -> AsyncGenerator[None]:
-        """Renew the lease while the block runs, and end the block when it is lost, or the tenant closed."""
-        job = asyncio.current_task()
-        keeping = asyncio.create_task(self._keep(run))
-        reason: Exception | None = None
-
-        def stop_working(task: asyncio.Task[None]) -> None:
-            nonlocal reason
-            if not task.cancelled() and job is not None:
-                reason = TenantClosed() if isinstance(task.exception(), TenantClosed) else LeaseLost()
-                job.cancel()
-
-        keeping.add_done_callback(stop_working)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if reason is not None and job is not None:
-                job.uncancel()
-                raise reason from None
-            raise
-        finally:
-            keeping.remove_done_callback(stop_working)
-            await end_tasks([keeping])
-
     async def _keep(self, run: Run) -> None:
-        """Renew the lease and write progress. Raises `LeaseLost`, `TenantClosed`."""
+        """Renew the lease and write progress, without end. Raises `LeaseLost`, `TenantClosed`."""
         lease, clock = self._runner.lease, self._runner.clock
         renewed_at, written = clock.now(), (run.done, run.total)
         while True:

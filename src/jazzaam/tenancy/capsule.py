@@ -119,8 +119,8 @@ async def export(
         with os.fdopen(descriptor, "wb") as file:
             writer = Writer(file)
             writer.write_document(Kind.header, _header(tenant, at))
-            declared = {spec.name for spec in shape.collections}
-            counts, time, left_out = await _write_database(writer, client[tenant.database], declared)
+            carried = {spec.name for spec in shape.collections if not spec.derived}
+            counts, time, others = await _write_database(writer, client[tenant.database], carried)
             for row in portable:
                 await _write_rows(writer, CompanyScope(system, owner), row)
             _finish(writer, counts, time, keyring)
@@ -130,6 +130,7 @@ async def export(
     finally:
         draft.unlink(missing_ok=True)
     seconds = asyncio.get_running_loop().time() - began
+    left_out = sorted(set(others) - {spec.name for spec in shape.collections})
     return Exported(sum(counts.values()), writer.bytes, seconds, left_out)
 
 

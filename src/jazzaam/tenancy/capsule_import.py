@@ -209,11 +209,12 @@ class Importer:
         shape = self._migrator.shape
         database = self._clusters.client(tenant.cluster, OPERATOR)[tenant.database]
         if not checked.ours:
-            await schema.build(database, [_without_indexes(spec) for spec in shape.collections])
+            there = [one for one in shape.collections if not one.at_first_use or one.name in checked.counts]
+            await schema.build(database, [_without_indexes(spec) for spec in there])
         await self._load(tenant, checked, database)
         for name, count in checked.counts.items():
             loaded = await database[name].count_documents({})
-            if loaded != count and not (_is_left_out(shape, name) and not checked.ours):
+            if loaded != count and not _is_left_out(shape, name, ours=checked.ours):
                 raise CapsuleRefused(f"{name}: {loaded} documents were loaded, the capsule names {count}.")
         await self._strip_secrets(tenant, checked, database)
         with await self._tenancy.administer(tenant, OPERATOR) as db:
@@ -224,8 +225,9 @@ class Importer:
         return new_keys
 
     async def _load(self, tenant: Tenant, checked: Checked, database: AsyncDatabase[Any]) -> None:
+        shape = self._migrator.shape
         left_out = {
-            spec.name for spec in self._migrator.shape.collections if spec.transient and not checked.ours
+            spec.name for spec in shape.collections if _is_left_out(shape, spec.name, ours=checked.ours)
         }
         name = ""
         with reading(checked.path) as opened:
@@ -351,5 +353,7 @@ def _without_indexes(spec: CollectionSpec) -> CollectionSpec:
     return CollectionSpec(spec.name, validator=spec.validator)
 
 
-def _is_left_out(shape: Shape, name: str) -> bool:
-    return any(spec.name == name and spec.transient for spec in shape.collections)
+def _is_left_out(shape: Shape, name: str, *, ours: bool) -> bool:
+    """Tell a collection that is not taken over: work under way of others, and what can be made again."""
+    named = [spec for spec in shape.collections if spec.name == name]
+    return any(spec.derived or (spec.transient and not ours) for spec in named)

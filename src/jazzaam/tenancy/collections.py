@@ -53,7 +53,8 @@ class CollectionSpec:
     names the fields that hold ciphertexts, by dotted path, so that keys can be rotated. `tenant_key` is
     for the tenancy core's own shared collections: the field that names a tenant as the catalog does.
     `public_key` says which field holds a key that strangers know the document by. What is `transient` is
-    work under way: it is never taken over from another installation.
+    work under way: it is never taken over from another installation. What is `derived` can be made again:
+    no capsule holds it. What is made `at_first_use` is not there at a database's birth.
     """
 
     name: str
@@ -65,3 +66,5 @@ class CollectionSpec:
     encrypted: Sequence[str] = ()
     public_key: PublicKeyField | None = None
     transient: bool = False
+    derived: bool = False
+    at_first_use: bool = False

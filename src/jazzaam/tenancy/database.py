@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Self
 
+from gridfs import AsyncGridFSBucket
 from pymongo import DeleteOne, ReturnDocument, UpdateOne
 from pymongo.asynchronous.change_stream import AsyncChangeStream
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -285,6 +286,11 @@ class TenantDatabase(DatabaseHandle):
         super().release()
         if self._lease is not None:
             self._lease.release()
+
+    def bucket(self, name: str) -> AsyncGridFSBucket:
+        """Open a GridFS bucket: collections `name`.files and `name`.chunks, made at their first use."""
+        assert self.session is None  # noqa: S101 - a file is written and read outside a change
+        return AsyncGridFSBucket(self._database, name)
 
     async def stored_bytes(self) -> int:
         """Give the bytes that its documents and indexes take on the server's disk."""

@@ -5,12 +5,14 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from jazzaam.encryption import Cipher
 from jazzaam.logging import get_logger
+from jazzaam.signing import Keyring
 from jazzaam.tenancy import schema
-from jazzaam.tenancy.capsule import Portable
+from jazzaam.tenancy.capsule import Exported, Portable, export
 from jazzaam.tenancy.capsule_import import Importer
 from jazzaam.tenancy.care import Care
 from jazzaam.tenancy.catalog import Catalog
@@ -18,7 +20,7 @@ from jazzaam.tenancy.client_pool import DEFAULT_POLICY, ClientPool, PoolPolicy
 from jazzaam.tenancy.clusters import Clusters, require_fit
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.credentials import Credentials
-from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.tenancy.database import SystemDatabase, TenantDatabase
 from jazzaam.tenancy.erasure import Erasure, Remover
 from jazzaam.tenancy.errors import ClusterSilent, DeploymentUnfit
 from jazzaam.tenancy.freshness import Freshness
@@ -103,6 +105,20 @@ class Deployment:
     places: Places
     traffic: Traffic
     care: Care
+
+    async def export(self, db: TenantDatabase, path: Path, keyring: Keyring, at: datetime) -> Exported:
+        """Write the capsule of a tenant that is held, as that handle's own user; see `capsule.export`."""
+        return await export(
+            db.tenant,
+            path,
+            client=db.client,
+            shape=self.declared.shape,
+            system=self.system(),
+            owner=self.declared.owner_of(db.tenant.id),
+            portable=self.declared.portable,
+            keyring=keyring,
+            at=at,
+        )
 
     async def prepare(self, at: datetime, *, every_cluster: bool = True, declare: bool = True) -> None:
         """Check the clusters, and make the shared database what it is declared to be.

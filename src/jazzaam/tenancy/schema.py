@@ -49,7 +49,7 @@ class Shape:
         self.collections = tuple(collections)
         self.migrations = tuple(migrations)
         self.data_version = len(migrations)
-        self.tables = sum(2 + len(spec.indexes) for spec in collections)
+        self.tables = sum(2 + len(spec.indexes) for spec in collections if not spec.at_first_use)
         self.fingerprint = fingerprint(collections, self.data_version)
 
 
@@ -96,8 +96,11 @@ def fingerprint(collections: Sequence[CollectionSpec], data_version: int = 0) ->
 
 
 async def build(database: AnyDatabase, collections: Sequence[CollectionSpec]) -> None:
-    """Make every declared collection with its indexes and validator; safe to repeat."""
-    await asyncio.gather(*(_build_one(database, spec) for spec in collections))
+    """Make every declared collection with its indexes and validator, but those made at first use.
+
+    Safe to repeat.
+    """
+    await asyncio.gather(*(_build_one(database, spec) for spec in collections if not spec.at_first_use))
 
 
 async def _build_one(database: AnyDatabase, spec: CollectionSpec) -> None:
@@ -128,7 +131,7 @@ async def differences(database: AnyDatabase, collections: Sequence[CollectionSpe
     result += [
         Difference(DifferenceKind.missing_collection, spec.name)
         for spec in collections
-        if spec.name not in found
+        if spec.name not in found and not spec.at_first_use
     ]
     present = [spec for name, spec in sorted(declared.items()) if name in found]
     indexes = await asyncio.gather(*(_indexes_of(database, spec.name) for spec in present))

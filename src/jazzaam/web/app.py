@@ -58,15 +58,17 @@ def create_http_app(
     app.include_router(docs_page.router)
     pages = [docs_page.router]
     lean: list[LeanRoute] = []
+    larger: dict[str, int] = {}
     for feature in features:
         if feature.router is not None:
             app.include_router(feature.router, prefix=API)
             lean += lean_routes(feature.router.routes, API)
+        larger |= {API + path: most for path, most in feature.larger_bodies.items()}
         if feature.pages is not None:
             app.include_router(feature.pages)
             pages.append(feature.pages)
     reads = LeanReads(app.inner, routes=lean)
-    limited = BodyLimit(reads, maximum_bytes=MAXIMUM_BODY_BYTES)
+    limited = BodyLimit(reads, maximum_bytes=MAXIMUM_BODY_BYTES, larger=larger)
     app.surroundings = Envelope(Origins(limited, forms_host=forms_host), over_https=over_https)
     app.openapi = _documented_openapi(app)
     app.state.page_methods = _page_methods(pages)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -27,7 +28,7 @@ _FOR_DATA: Final = (
     (b"cache-control", b"no-store"),
 )
 _STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-PAGES: Final = ("/f/", "/t/")
+PAGES: Final = ("/f/", "/t/", "/i/")
 """Where strangers' pages live."""
 _STRANGERS_API: Final = "/api/v1/public/"
 
@@ -117,12 +118,15 @@ class Origins:
 class BodyLimit:
     """Refuses bodies over `maximum_bytes`, by what they announce and by what then comes, and slow ones.
 
-    A body has `seconds` to arrive, all of it.
+    `larger` names the paths that take more. A body has `seconds` to arrive, all of it.
     """
 
-    def __init__(self, app: ASGIApp, *, maximum_bytes: int, seconds: float = 30) -> None:
+    def __init__(
+        self, app: ASGIApp, *, maximum_bytes: int, larger: Mapping[str, int], seconds: float = 30
+    ) -> None:
         self._app = app
         self._maximum = maximum_bytes
+        self._larger = larger
         self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,8 +134,9 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
+        maximum = self._larger.get(scope["path"], self._maximum)
         announced = _header(scope, b"content-length")
-        if announced.isdigit() and int(announced) > self._maximum:
+        if announced.isdigit() and int(announced) > maximum:
             await general_problem(413)(scope, receive, send)
             return
         taken, whole, ends_at = 0, False, time.monotonic() + self._seconds
@@ -147,7 +152,7 @@ class BodyLimit:
                 raise HTTPException(408) from None
             whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
-            if taken > self._maximum:
+            if taken > maximum:
                 raise HTTPException(413)
             return message
 

@@ -33,6 +33,12 @@ class ApiKeyRepository:
         """List the keys, the newest first."""
         return await self._rows.find({}, _SHOWN, sort=[("_id", -1)]).to_list()
 
+    async def find(self, key_id: ObjectId, at: datetime) -> ApiKey | None:
+        """Find a key that has not expired."""
+        row = await self._rows.find_one({"_id": key_id}, _KNOWN)
+        key = _key(row) if row else None
+        return None if key is None or (key.expires_at or at) < at else key
+
     async def count(self) -> int:
         """Count the keys."""
         return await self._rows.count({})
@@ -54,8 +60,10 @@ class ApiKeyRepository:
 async def key_by_hash(db: SystemDatabase, digest: bytes) -> ApiKey | None:
     """Find a key by its hash: only then is its company known."""
     row = await db.unscoped(API_KEYS, "a key's hash").find_one({"hash": digest}, _KNOWN)
-    if row is None:
-        return None
+    return _key(row) if row else None
+
+
+def _key(row: Document) -> ApiKey:
     return ApiKey(
         id=row["_id"],
         company_id=row["companyId"],

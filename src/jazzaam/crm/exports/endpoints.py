@@ -1,0 +1,79 @@
+"""The exports' routes."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from jazzaam.control.dependencies import SIGNED_IN, current_principal
+from jazzaam.control.memberships.access import needs
+from jazzaam.control.memberships.permissions import Permission
+from jazzaam.control.requests import IDEMPOTENT
+from jazzaam.crm.dependencies import MEMBER_ERRORS, MEMBER_WRITE_ERRORS, CurrentWorkspace
+from jazzaam.crm.exports import service
+from jazzaam.crm.exports.dependencies import OpenDownload
+from jazzaam.crm.exports.errors import ExportNotFound
+from jazzaam.crm.exports.schemas import ExportList, ExportRef
+from jazzaam.web.json import json_response
+from jazzaam.web.problems import documented
+
+router = APIRouter(prefix="/company/exports", tags=["company"], dependencies=SIGNED_IN)
+
+_NEEDS = needs(Permission.leads_export)
+
+
+@router.get(
+    "",
+    summary="List exports",
+    openapi_extra=_NEEDS,
+    response_model=ExportList,
+    responses=documented(*MEMBER_ERRORS),
+)
+async def list_exports(request: Request, workspace: CurrentWorkspace) -> Response:
+    """List exports, the newest first; one that is done has an address that is good for ten minutes."""
+    by_key = "x-api-key" in request.headers
+    session_id = None if by_key else (await current_principal(request)).session_id
+    return json_response({"items": await service.list_exports(workspace, session_id)})
+
+
+@router.post(
+    "",
+    status_code=202,
+    summary="Export the company",
+    dependencies=[IDEMPOTENT],
+    openapi_extra=_NEEDS,
+    response_model=ExportRef,
+    responses=documented(*MEMBER_WRITE_ERRORS),
+)
+async def request_export(workspace: CurrentWorkspace) -> Response:
+    """Have everything of the company written to one file: a capsule, as `jazzaam tenants import` takes it.
+
+    It is a job: GET /jobs/{id} tells how far it is.
+    """
+    export_id = await service.request_export(workspace)
+    headers = {"Location": f"/api/v1/jobs/{export_id}"}
+    return json_response({"id": export_id}, 202, headers)
+
+
+@router.get(
+    "/{exportId}/file",  # noqa: FAST003 - its door takes it
+    summary="Fetch an export",
+    openapi_extra=_NEEDS,
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "The capsule.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **documented(*MEMBER_WRITE_ERRORS, ExportNotFound),
+    },
+)
+async def fetch_export(download: OpenDownload) -> StreamingResponse:
+    """Fetch an export's file, with the link of GET /company/exports or signed in.
+
+    It breaks off within a second of when who fetches it may no more.
+    """
+    workspace, export_id, still = download
+    size = await service.open_file(workspace, export_id)
+    name = f"{workspace.db.tenant.id}-{export_id}.capsule"
+    headers = {"Content-Length": str(size), "Content-Disposition": f'attachment; filename="{name}"'}
+    content = service.file_of(workspace, export_id, still)
+    return StreamingResponse(content, headers=headers, media_type="application/octet-stream")

@@ -1,0 +1,26 @@
+"""Exports as they are stored: who asked for one, and when. What it has come to is its job's."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from jazzaam.tenancy.collections import CollectionSpec
+
+EXPORTS: Final = CollectionSpec("exports", derived=True, at_first_use=True)
+"""{_id: the job's, requestedBy: {kind, id}, createdAt, expiresAt}."""
+
+EXPORT_LASTS: Final = timedelta(days=7)
+"""How long a finished export can be fetched."""
+LINK_LASTS: Final = timedelta(minutes=10)
+"""How long the link to its file is good for beginning to fetch it."""
+MOST_SHOWN: Final = 50
+
+
+class ExportStatus(StrEnum):
+    """What an export has come to; `ended` is one whose asker may not have it any more."""
+
+    queued = "queued"
+    running = "running"
+    done = "done"
+    failed = "failed"
+    ended = "ended"

@@ -1,0 +1,1 @@
+"""A company's picture, as its forms and mails show it."""

@@ -1,0 +1,16 @@
+"""What happens to a logo."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bson import ObjectId
+
+from jazzaam.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class LogoReplaced(Event):
+    """A file is the logo no more."""
+
+    kind: ClassVar[str] = "logo.replaced"
+    file_id: ObjectId
