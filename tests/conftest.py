@@ -21,10 +21,11 @@ from pymongo import monitoring
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
 from jazzaam.control.accounts import service as accounts
-from jazzaam.control.accounts.models import AccountType, Registration
+from jazzaam.control.accounts.models import AccountType
 from jazzaam.control.billing.plans import LIMITS
 from jazzaam.control.password_hashing import Passwords
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.registrations.models import Registration
 from jazzaam.control.sign_in import service as sign_in
 from jazzaam.control.sign_in.service import Credentials
 from jazzaam.crm.dependencies import workspace_for_operator

@@ -20,6 +20,7 @@ from jazzaam.control.audit.heads import HeadsFile
 from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.billing.plans import LIMITS, Plan, limits_of
 from jazzaam.control.catalogue.repository import CatalogueRepository
+from jazzaam.control.identities.models import Provider
 from jazzaam.control.password_hashing import Passwords
 from jazzaam.control.plane import ControlServices
 from jazzaam.crm.usage.service import COUNTERS
@@ -38,12 +39,15 @@ from jazzaam.features import (
     registry,
 )
 from jazzaam.identifiers import OBJECT_ID_PATTERN, is_public_token, new_id, new_public_token
+from jazzaam.integrations.egress import Egress
 from jazzaam.integrations.email import Mailer
 from jazzaam.integrations.email.folder import FolderMailer
 from jazzaam.integrations.email.smtp import SmtpMailer
 from jazzaam.integrations.files import FileStore
 from jazzaam.integrations.files.gridfs import GridFsStore
 from jazzaam.integrations.files.s3 import S3FileStore
+from jazzaam.integrations.identity import IdentityProvider
+from jazzaam.integrations.identity.openid import OpenIdProvider, OpenIdSettings
 from jazzaam.jobs.registry import Registry
 from jazzaam.pagination import Cursors
 from jazzaam.signing import Keyring
@@ -129,6 +133,7 @@ def compose(
             ),
             mailer=_mailer(settings),
             passwords=passwords or Passwords(),
+            identity_providers=_identity_providers(settings),
             mail_from=settings.mail_from,
             contact_to=settings.contact_to,
             public_url=settings.public_url,
@@ -283,6 +288,28 @@ def _files(settings: Settings) -> FileStore:
         )
     except ValueError as error:
         raise ConfigurationError(f"JAZZAAM_FILES_URL: {error}") from None
+
+
+def _identity_providers(settings: Settings) -> dict[str, IdentityProvider]:
+    """Give the providers that are configured, by name; each goes out through one way."""
+    egress = Egress(allowed=settings.egress_networks)
+    configured = {
+        Provider.google: (settings.google_issuer, settings.google_client_id, settings.google_client_secret),
+        Provider.zoho: (settings.zoho_issuer, settings.zoho_client_id, settings.zoho_client_secret),
+    }
+    return {
+        name: OpenIdProvider(
+            OpenIdSettings(
+                issuer=issuer,
+                client_id=client_id,
+                client_secret=secret.get_secret_value(),
+                callback=settings.sign_in_callback.replace("{provider}", name),
+            ),
+            egress,
+        )
+        for name, (issuer, client_id, secret) in configured.items()
+        if client_id is not None and secret is not None
+    }
 
 
 def _mailer(settings: Settings) -> Mailer:

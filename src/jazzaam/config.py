@@ -196,6 +196,26 @@ class Settings(BaseSettings):
         None,
         description="The address that messages of the contact form are mailed to; else they are kept only.",
     )
+    google_client_id: str | None = Field(
+        None, description="Our client id at Google: with its secret, people sign in with Google."
+    )
+    google_client_secret: SecretStr | None = Field(None, description="Its secret.")
+    google_issuer: str = Field("https://accounts.google.com", description="Google's issuer.")
+    zoho_client_id: str | None = Field(None, description="Our client id at Zoho, as for Google.")
+    zoho_client_secret: SecretStr | None = Field(None, description="Its secret.")
+    zoho_issuer: str = Field(
+        "https://accounts.zoho.com", description="Zoho's issuer; each of its data centres has its own."
+    )
+    sign_in_callback: str = Field(
+        "",
+        description="Where a provider sends browsers back to, with `{provider}` in it: a page that hands "
+        "`code` and `state` on to the API. Default: the API itself.",
+    )
+    egress_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (),
+        description="Networks beside the internet that our requests may reach, as CIDR separated by "
+        "commas: for a provider of one's own. The internet is reached by https at port 443 alone.",
+    )
     signups_per_email: int = Field(5, ge=1, description="Sign-ups an hour for one e-mail address.")
     signups_per_network: int = Field(
         20, ge=1, description="Sign-ups an hour for one IPv4 address or IPv6 /64 network."
@@ -255,7 +275,9 @@ class Settings(BaseSettings):
         description="Logs as JSON lines; always so in production.",
     )
 
-    @field_validator("secret_key", "encryption_keys", "audit_keys", "trusted_proxies", mode="before")
+    @field_validator(
+        "secret_key", "encryption_keys", "audit_keys", "trusted_proxies", "egress_networks", mode="before"
+    )
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part for part in value.split(",") if part] if isinstance(value, str) else value
@@ -273,7 +295,13 @@ class Settings(BaseSettings):
         here = f"http://{values.get('host', '127.0.0.1')}:{values.get('port', 8000)}"
         public = values.get("public_url") or here
         forms = values.get("forms_url") or public
-        return {**values, "public_url": public.rstrip("/"), "forms_url": forms.rstrip("/")}
+        ours = public.rstrip("/") + "/api/v1/auth/{provider}/callback"
+        return {
+            **values,
+            "public_url": public.rstrip("/"),
+            "forms_url": forms.rstrip("/"),
+            "sign_in_callback": values.get("sign_in_callback") or ours,
+        }
 
     @field_validator("broker_url")
     @classmethod
@@ -288,6 +316,13 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
             raise ValueError("is not an address like https://crm.example.com")
+        return value
+
+    @field_validator("sign_in_callback")
+    @classmethod
+    def _names_the_provider(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")) or "{provider}" not in value:
+            raise ValueError("is not an address like https://app.example.com/sign-in/{provider}")
         return value
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from jazzaam.control.companies.feature import FEATURE as COMPANIES
 from jazzaam.control.contact.feature import FEATURE as CONTACT
 from jazzaam.control.crm_connections.feature import FEATURE as CRM_CONNECTIONS
 from jazzaam.control.deletion.feature import FEATURE as DELETION
+from jazzaam.control.identities.feature import FEATURE as IDENTITIES
 from jazzaam.control.invitations.feature import FEATURE as INVITATIONS
 from jazzaam.control.memberships.feature import FEATURE as MEMBERSHIPS
 from jazzaam.control.passwords.feature import FEATURE as PASSWORDS
@@ -59,6 +60,7 @@ from jazzaam.tenancy.schema import Shape
 FEATURES: Final[tuple[Feature, ...]] = (
     ACCOUNTS,
     SIGN_IN,
+    IDENTITIES,
     PASSWORDS,
     SECOND_FACTOR,
     COMPANIES,

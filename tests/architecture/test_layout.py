@@ -15,7 +15,7 @@ PURE = {
     *("permissions", "codes", "tokens", "sessions", "dependencies", "facets", "listing"),
     *("answers", "mapping", "platforms", "page", "public", "wording", "plans"),
     *("access", "chain", "heads", "lookup", "opening", "seats", "standing", "trail", "verifying"),
-    *("picture", "writing"),
+    *("attempts", "picture", "writing"),
 }
 FORBIDDEN = ("utils", "helpers", "common", "base", "manager", "handler")
 

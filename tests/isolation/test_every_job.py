@@ -66,6 +66,7 @@ CONTROL_JOBS = {
     "passwords.mail_reset": {"email": "x@example.com", "seed": b"s" * 16},
     "invitations.mail": {"company_id": ObjectId(), "invitation_id": ObjectId()},
     "deletion.mail_owners": {"company_id": ObjectId(), "erase_after": AT},
+    "identities.mail_linked": {"account_id": ObjectId(), "provider": "google"},
     "contact.mail": {"message_id": ObjectId()},
     "waitlist.mail": {"email": "x@example.com"},
     "audit.append_control": dict(TOLD, company_id=None, account_id=None),

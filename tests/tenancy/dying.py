@@ -15,8 +15,9 @@ from bson import ObjectId
 from jazzaam.composition import compose
 from jazzaam.config import read_settings
 from jazzaam.control.accounts import service as accounts
-from jazzaam.control.accounts.models import AccountType, Registration
+from jazzaam.control.accounts.models import AccountType
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.registrations.models import Registration
 from jazzaam.tenancy.models import TenantId, Tier
 from jazzaam.tenancy.steps import Step
 from jazzaam.tenancy.users import OPERATOR

@@ -10,10 +10,11 @@ from bson import ObjectId
 
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
-from jazzaam.control.accounts.models import AccountType, Registration
+from jazzaam.control.accounts.models import AccountType
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.accounts.service import establish
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.registrations.models import Registration
 from jazzaam.crm.dependencies import workspace_for_operator
 from jazzaam.crm.forms import service as forms
 from jazzaam.crm.forms.models import FormType

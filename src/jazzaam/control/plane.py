@@ -18,6 +18,7 @@ from jazzaam.control.requests import Repeatable, RequestKey
 from jazzaam.encryption import Cipher
 from jazzaam.events import Event
 from jazzaam.integrations.email import Mailer
+from jazzaam.integrations.identity import IdentityProvider
 from jazzaam.jobs.registry import Registry
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.care import Care
@@ -47,6 +48,7 @@ class ControlServices:
     audit_heads: HeadsFile
     mailer: Mailer
     passwords: Passwords
+    identity_providers: Mapping[str, IdentityProvider]
     mail_from: str
     contact_to: str | None
     public_url: str

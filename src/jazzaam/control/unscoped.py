@@ -15,6 +15,7 @@ UNSCOPED_REASONS: Final = frozenset(
         "a key's hash",
         "an invitation's own token",
         "the fleet's names",
+        "keys of an account that starts anew",
         "whose chains there are",
         "the heads of all chains",
         "a person is erased",

@@ -8,7 +8,7 @@ from bson import ObjectId
 from tests.conftest import at_work
 
 from jazzaam.control.accounts.jobs import forget_registrations
-from jazzaam.control.accounts.models import REGISTRATIONS
+from jazzaam.control.registrations.models import REGISTRATIONS
 from jazzaam.control.tenants.jobs import close_due, count_usage, keep_ready, repair
 from jazzaam.jobs import outbox
 from jazzaam.jobs.models import JOBS, Place

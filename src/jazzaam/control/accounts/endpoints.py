@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from jazzaam.control.accounts import service
 from jazzaam.control.accounts.errors import PasswordTooCommon, WrongCode
-from jazzaam.control.accounts.models import CODE_TRIES_A_DAY, Principal
+from jazzaam.control.accounts.models import Principal
 from jazzaam.control.accounts.schemas import (
     CompanyRef,
     Me,
@@ -27,6 +27,7 @@ from jazzaam.control.dependencies import (
     limits_of,
 )
 from jazzaam.control.memberships.access import Access, needs
+from jazzaam.control.registrations.models import CODE_TRIES_A_DAY
 from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.errors import TooManyRequests
 from jazzaam.web.origin import network_of

@@ -45,3 +45,11 @@ class SecondFactorRequired(Forbidden):
 
 class SecondFactorNeeded(Unauthenticated):
     """The password is right: send the code of your second factor, or a recovery code, as `code` too."""
+
+
+class SecondFactorNext(Unauthenticated):
+    """The provider vouches for you: go on with POST /auth/second-factor and your code."""
+
+    def __init__(self, sign_in_token: str = "") -> None:
+        super().__init__()
+        self.members = {"signInToken": sign_in_token}

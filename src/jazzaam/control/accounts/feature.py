@@ -2,8 +2,9 @@
 
 from jazzaam.control.accounts.endpoints import router
 from jazzaam.control.accounts.jobs import forget_registrations, mail_code
-from jazzaam.control.accounts.models import OTPS, REGISTRATIONS, SESSIONS
+from jazzaam.control.accounts.models import OTPS, SESSIONS
 from jazzaam.control.rate_limits import RATE_LIMITS
+from jazzaam.control.registrations.models import REGISTRATIONS
 from jazzaam.feature import Feature
 
 FEATURE = Feature(

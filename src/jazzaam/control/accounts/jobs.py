@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from jazzaam.control.accounts.codes import code_for
 from jazzaam.control.accounts.events import CodeRequested
-from jazzaam.control.accounts.repository import RegistrationRepository
 from jazzaam.control.mails import send
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.registrations.repository import RegistrationRepository
 from jazzaam.jobs.registry import Fired, job
 from jazzaam.jobs.retry import RetryPolicy
 from jazzaam.jobs.schedule import Beat, Cron

@@ -11,20 +11,7 @@ from jazzaam.control.memberships.models import Actor, ActorKind, Member
 from jazzaam.control.memberships.permissions import Permission, Role
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 
-REGISTRATION_LASTS: Final = timedelta(hours=24)
-CODE_LASTS: Final = timedelta(minutes=15)
-CODE_TRIES: Final = 5
-CODE_TRIES_A_DAY: Final = 20
 SESSION_LASTS: Final = timedelta(days=30)
-
-REGISTRATIONS: Final = CollectionSpec(
-    "registrations",
-    indexes=(
-        IndexSpec("found by the token its registrant holds", (("tokenHash", 1),), unique=True),
-        IndexSpec("those never verified", (("expiresAt", 1),)),
-    ),
-)
-"""One row for an address (its `_id`), replaced whole by the next registration."""
 
 SESSIONS: Final = CollectionSpec(
     "sessions",
@@ -44,25 +31,6 @@ class AccountType(StrEnum):
 
     company = "company"
     user = "user"
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """A registration that waits for its code.
-
-    `number` counts the codes sent; `salt` and `number` give the code (see `codes`). For an address that
-    has an account already, `decoy` is true, no code is valid, and its owner was told by mail.
-    """
-
-    email: str
-    account_id: ObjectId
-    account_type: AccountType
-    company_name: str
-    password_hash: str
-    salt: bytes
-    number: int
-    code_ends_at: datetime
-    decoy: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,30 +12,11 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from jazzaam.control.accounts.errors import AccountExists
-from jazzaam.control.accounts.models import (
-    CODE_TRIES,
-    REGISTRATION_LASTS,
-    REGISTRATIONS,
-    SESSION_LASTS,
-    SESSIONS,
-    AccountType,
-    Registration,
-    Session,
-)
+from jazzaam.control.accounts.models import SESSION_LASTS, SESSIONS, AccountType, Session
 from jazzaam.control.audit.models import Origin
 from jazzaam.control.companies.models import COMPANIES, DEFAULT_SETTINGS
 from jazzaam.tenancy.database import BoundCollection, CompanyScope, Document, SystemDatabase
 
-_REGISTRATION_FIELDS: Final = {
-    "accountId": 1,
-    "accountType": 1,
-    "companyName": 1,
-    "passwordHash": 1,
-    "salt": 1,
-    "number": 1,
-    "codeEndsAt": 1,
-    "decoy": 1,
-}
 _SESSION_FIELDS: Final = {
     "accountId": 1,
     "companyId": 1,
@@ -47,7 +28,13 @@ _SESSION_FIELDS: Final = {
 }
 _SHOWN_SESSION: Final = {"companyId": 1, "address": 1, "agent": 1, "createdAt": 1, "refreshedAt": 1}
 _MOST_SHOWN: Final = 200
-_ACCOUNT_FIELDS: Final = {"email": 1, "password": 1, "isActive": 1, "secondFactor": 1}
+_ACCOUNT_FIELDS: Final = {
+    "email": 1,
+    "password": 1,
+    "isActive": 1,
+    "secondFactor": 1,
+    "emailVerified": 1,
+}
 _PROFILE_FIELDS: Final = {
     "email": 1,
     "userType": 1,
@@ -75,78 +62,7 @@ class Account:
     password_hash: str | None
     is_active: bool
     second_factor: Document | None = None
-
-
-class RegistrationRepository:
-    """Registrations, one an address."""
-
-    def __init__(self, db: SystemDatabase) -> None:
-        self._rows = db[REGISTRATIONS]
-
-    async def put(self, registration: Registration, token_hash: bytes, at: datetime) -> None:
-        """Write a registration in the place of the address's last one."""
-        await self._rows.replace_one(
-            {"_id": registration.email},
-            {
-                "tokenHash": token_hash,
-                "accountId": registration.account_id,
-                "accountType": registration.account_type,
-                "companyName": registration.company_name,
-                "passwordHash": registration.password_hash,
-                "salt": registration.salt,
-                "number": registration.number,
-                "codeEndsAt": registration.code_ends_at,
-                "decoy": registration.decoy,
-                "tries": 0,
-                "createdAt": at,
-                "expiresAt": at + REGISTRATION_LASTS,
-            },
-            upsert=True,
-        )
-
-    async def by_token(self, token_hash: bytes, at: datetime) -> Registration | None:
-        """Find the registration whose registrant holds this token."""
-        row = await self._rows.find_one(
-            {"tokenHash": token_hash, "expiresAt": {"$gt": at}}, _REGISTRATION_FIELDS
-        )
-        return _registration(row) if row else None
-
-    async def forget_ended(self, at: datetime) -> int:
-        """Remove registrations that nobody verified in time; gives how many there were."""
-        return await self._rows.delete_many({"expiresAt": {"$lte": at}})
-
-    async def by_email(self, email: str, at: datetime) -> Registration | None:
-        """Find the registration of an address."""
-        row = await self._rows.find_one({"_id": email, "expiresAt": {"$gt": at}}, _REGISTRATION_FIELDS)
-        return _registration(row) if row else None
-
-    async def spend_try(self, token_hash: bytes, at: datetime) -> Registration | None:
-        """Use one of the present code's five tries; None when there is none left, or it has ended."""
-        row = await self._rows.find_one_and_update(
-            {"tokenHash": token_hash, "tries": {"$lt": CODE_TRIES}, "codeEndsAt": {"$gt": at}},
-            {"$inc": {"tries": 1}},
-            _REGISTRATION_FIELDS,
-        )
-        return _registration(row) if row else None
-
-    async def next_code(
-        self, read: Registration, ends_at: datetime, token_hash: bytes | None
-    ) -> int | None:
-        """Begin a new code for the registration that was read, and with `token_hash` a new token.
-
-        Gives the code's number; None when another registration has taken its place.
-        """
-        new: Document = {"codeEndsAt": ends_at, "tries": 0}
-        if token_hash is not None:
-            new["tokenHash"] = token_hash
-        row = await self._rows.find_one_and_update(
-            {"_id": read.email, "salt": read.salt}, {"$set": new, "$inc": {"number": 1}}, {"number": 1}
-        )
-        return row["number"] if row else None
-
-    async def remove(self, email: str) -> None:
-        """Take a registration away."""
-        await self._rows.delete_many({"_id": email})
+    email_verified: bool = True
 
 
 class AccountRepository:
@@ -176,6 +92,7 @@ class AccountRepository:
         password_hash: str | None,
         account_type: AccountType,
         company_name: str = "",
+        provider: str = "local",
     ) -> None:
         """Write an account whose address is proved; raises `AccountExists`."""
         row: Document = {
@@ -183,7 +100,7 @@ class AccountRepository:
             "email": email,
             "userType": account_type,
             "companyName": company_name,
-            "provider": "local",
+            "provider": provider,
             "emailVerified": True,
             "isActive": True,
             "subscriptionPlan": "free",
@@ -223,6 +140,11 @@ class AccountRepository:
             {"passwordReset.seed": seed, "passwordReset.endsAt": {"$gt": at}},
             {"$set": {"password": password_hash, "emailVerified": True}, "$unset": {"passwordReset": ""}},
         )
+
+    async def start_anew(self, account_id: ObjectId) -> None:
+        """Take away what somebody who never proved the address could sign in with; it is proved now."""
+        gone = dict.fromkeys(("password", "passwordReset", "secondFactor"), "")
+        await self._own(account_id).update_one({}, {"$set": {"emailVerified": True}, "$unset": gone})
 
     async def profile(self, account_id: ObjectId) -> Document | None:
         """Read what an account may know of itself."""
@@ -370,24 +292,17 @@ class SessionRepository:
 
 def _account(row: Document) -> Account:
     factor = row.get("secondFactor") if has_second_factor(row) else None
-    return Account(row["_id"], row["email"], row.get("password"), row.get("isActive", True), factor)
+    return Account(
+        id=row["_id"],
+        email=row["email"],
+        password_hash=row.get("password"),
+        is_active=row.get("isActive", True),
+        second_factor=factor,
+        email_verified=row.get("emailVerified") is True,
+    )
 
 
 def has_second_factor(account: Document) -> bool:
     """Tell whether an account signs in with a second factor."""
     factor: object = account.get("secondFactor")
     return isinstance(factor, dict) and cast("dict[str, Any]", factor).get("confirmed") is True
-
-
-def _registration(row: dict[str, Any]) -> Registration:
-    return Registration(
-        email=row["_id"],
-        account_id=row["accountId"],
-        account_type=AccountType(row["accountType"]),
-        company_name=row["companyName"],
-        password_hash=row["passwordHash"],
-        salt=row["salt"],
-        number=row["number"],
-        code_ends_at=row["codeEndsAt"],
-        decoy=row["decoy"],
-    )

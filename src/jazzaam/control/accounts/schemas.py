@@ -11,12 +11,20 @@ from jazzaam.web.input import Input, Output
 
 
 def _address(value: str) -> str:
-    """Check an address by its form and write it our way; no network is asked."""
+    """Check an address by its form and write it our way; no network is asked. Raises `ValueError`."""
     try:
         parsed = validate_email(value, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
         raise ValueError(str(error)) from None
     return parsed.normalized.lower()
+
+
+def normalised(value: str) -> str | None:
+    """Write an address our way; None for what is none."""
+    try:
+        return _address(value)
+    except ValueError:
+        return None
 
 
 Address = Annotated[

@@ -11,15 +11,17 @@ from jazzaam.control.accounts.codes import is_right
 from jazzaam.control.accounts.errors import AccountExists, PasswordTooCommon, TokenRefused, WrongCode
 from jazzaam.control.accounts.events import CodeRequested
 from jazzaam.control.accounts.jobs import CODE_PURPOSE
-from jazzaam.control.accounts.models import CODE_LASTS, AccountType, Principal, Registration
+from jazzaam.control.accounts.models import AccountType, Principal
 from jazzaam.control.accounts.opening import TokenPair, open_session
-from jazzaam.control.accounts.repository import AccountRepository, RegistrationRepository, has_second_factor
+from jazzaam.control.accounts.repository import AccountRepository, has_second_factor
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.companies import repository as companies
 from jazzaam.control.memberships.models import Membership
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository, memberships_of, names_of
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.registrations.models import CODE_LASTS, Registration
+from jazzaam.control.registrations.repository import RegistrationRepository
 from jazzaam.errors import FieldError
 
 

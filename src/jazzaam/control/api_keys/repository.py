@@ -63,6 +63,12 @@ async def key_by_hash(db: SystemDatabase, digest: bytes) -> ApiKey | None:
     return _key(row) if row else None
 
 
+async def remove_keys_made_by(db: SystemDatabase, account_id: ObjectId) -> None:
+    """Take away every key that an account made, in all its companies."""
+    rows = db.unscoped(API_KEYS, "keys of an account that starts anew")
+    await rows.delete_many({"createdBy": account_id})
+
+
 def _key(row: Document) -> ApiKey:
     return ApiKey(
         id=row["_id"],

@@ -7,7 +7,7 @@ from bson import ObjectId
 
 from jazzaam.control.accounts.models import AccountType, Principal, Session
 from jazzaam.control.accounts.opening import TokenPair, tokens_of, write_session
-from jazzaam.control.accounts.repository import AccountRepository, RegistrationRepository
+from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.accounts.service import hash_new_password
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.invitations.errors import InvitationNotFound, SignInToAccept
@@ -20,6 +20,7 @@ from jazzaam.control.memberships.models import Actor, ActorKind, Member
 from jazzaam.control.memberships.permissions import Permission, Role
 from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.registrations.repository import RegistrationRepository
 from jazzaam.control.team.seats import require_seat, seats_taken
 from jazzaam.errors import FieldError, InvalidInput
 from jazzaam.tenancy.database import Document

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import NoReturn
 
 from bson import ObjectId
 
@@ -13,12 +14,7 @@ from jazzaam.control.accounts.errors import (
 )
 from jazzaam.control.accounts.models import Principal, Session
 from jazzaam.control.accounts.opening import TokenPair, open_session, tokens_of
-from jazzaam.control.accounts.repository import (
-    Account,
-    AccountRepository,
-    RegistrationRepository,
-    SessionRepository,
-)
+from jazzaam.control.accounts.repository import Account, AccountRepository, SessionRepository
 from jazzaam.control.accounts.service import new_code
 from jazzaam.control.accounts.standing import active_account, standing_of
 from jazzaam.control.accounts.tokens import read_refresh_token
@@ -26,6 +22,7 @@ from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.models import NOBODY
 from jazzaam.control.memberships.repository import MembershipRepository, memberships_of, names_of
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.registrations.repository import RegistrationRepository
 from jazzaam.control.second_factor.service import is_right_code
 from jazzaam.control.sign_in.errors import CompanyNotFound, SessionNotFound
 from jazzaam.logging import get_logger
@@ -58,7 +55,7 @@ async def log_in(plane: ControlPlane, given: Credentials) -> TokenPair:
     stored = account.password_hash if account else waiting.password_hash if waiting else None
     verdict = await plane.services.passwords.verify(stored, given.password)
     if not verdict.right or (account is not None and not account.is_active):
-        await _refuse(plane, given.email, account)
+        await refuse(plane, given.email, account)
     if waiting is not None:
         token = secrets.token_hex(32)
         if not await new_code(plane, waiting, token):
@@ -83,11 +80,14 @@ async def require_second_factor(plane: ControlPlane, account: Account, code: str
     if code is None:
         raise SecondFactorNeeded
     if not await is_right_code(plane, account.id, account.second_factor, code):
-        await _refuse(plane, account.email, account)
+        await refuse(plane, account.email, account)
 
 
-async def _refuse(plane: ControlPlane, email: str, account: Account | None) -> None:
-    """Tell the audit log of a failed sign-in, the same for an account and for nobody's; raises."""
+async def refuse(plane: ControlPlane, email: str, account: Account | None) -> NoReturn:
+    """Tell the audit log of a failed sign-in, the same for an account and for nobody's.
+
+    Raises `WrongCredentials`.
+    """
 
     async def work() -> None:
         plane.audit(

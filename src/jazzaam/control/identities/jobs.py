@@ -1,0 +1,30 @@
+"""What identities do later: the account's owner is told."""
+
+from datetime import timedelta
+from typing import Final
+
+from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.control.identities.events import IdentityLinked
+from jazzaam.control.mails import send
+from jazzaam.control.plane import ControlPlane
+from jazzaam.jobs.registry import job
+from jazzaam.jobs.retry import RetryPolicy
+
+_TEXT: Final = """\
+Your Jazzaam account can be signed in to with {provider} from now on.
+
+If it was not you, sign in, remove it, and change your password: {url}
+"""
+
+
+@job(
+    "identities.mail_linked",
+    atomic=False,
+    retry=RetryPolicy(attempts=15, first=timedelta(seconds=1), longest=timedelta(minutes=10)),
+)
+async def mail_linked(plane: ControlPlane, event: IdentityLinked) -> None:
+    """Mail the account's owner that there is another way in."""
+    account = await AccountRepository(plane.db).get(event.account_id)
+    if account is not None:
+        text = _TEXT.format(provider=event.provider.capitalize(), url=plane.services.public_url)
+        await send(plane.services, account.email, "Another way to sign in", text)
