@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import httpx2
 import hypothesis
@@ -18,6 +19,7 @@ from bson import ObjectId
 from fastapi import FastAPI
 from pymongo import monitoring
 
+from jazzaam import logging as logging_setup
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
 from jazzaam.control.accounts import service as accounts
@@ -39,6 +41,7 @@ from jazzaam.main import create_app
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.users import CLUSTER_USERS, OPERATOR
 from jazzaam.worker import create_broker, create_relay, create_runner, create_worker
+from tests.secrets_made import SecretsMade
 
 hypothesis.settings.register_profile(
     "noisy machines", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -55,8 +58,36 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def logs() -> None:
+def secrets_made(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Iterator[SecretsMade]:
+    """Every secret that the suite makes; at its end, none of them is found in anything that was logged."""
+    made = SecretsMade(tmp_path_factory.mktemp("logs") / "all.log")
+    with made.log.open("a", buffering=1) as file, kept_log(file):
+        yield made
+    made.read_mails(settings.data_dir / "outbox")
+    assert made.leaked() == []
+
+
+@contextmanager
+def kept_log(file: TextIO) -> Iterator[None]:
+    """Keep every line that is logged, beside showing it."""
+
+    class Kept(logging_setup._StandardError):
+        def msg(self, message: str) -> None:
+            file.write(message + "\n")
+            super().msg(message)
+
+        info = warning = error = critical = exception = debug = msg
+
+    usual = logging_setup._StandardError
+    logging_setup._StandardError = Kept
     configure_logging(json=False)
+    others = logging.StreamHandler(file)
+    logging.getLogger().addHandler(others)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(others)
+        logging_setup._StandardError = usual
 
 
 @pytest.fixture(scope="session")
@@ -146,9 +177,10 @@ async def app(application: Application) -> AsyncIterator[FastAPI]:
 
 
 @pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(app: FastAPI, secrets_made: SecretsMade) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(app=app, client=("127.0.0.1", 1234))
-    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+    seen = {"response": [secrets_made.see]}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test", event_hooks=seen) as client:
         yield client
 
 

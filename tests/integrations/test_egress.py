@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import ipaddress
 import socket
@@ -23,10 +24,11 @@ async def answering(answer, *, pause=0.0):
 
     async def serve(reader, writer):
         asked.append(await reader.readuntil(b"\r\n\r\n"))
-        for piece in answer if isinstance(answer, list) else [answer]:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(pause)
+        with contextlib.suppress(ConnectionError):
+            for piece in answer if isinstance(answer, list) else [answer]:
+                writer.write(piece)
+                await writer.drain()
+                await asyncio.sleep(pause)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)

@@ -93,6 +93,7 @@ async def test_a_key_hands_out_no_power(client, things, with_scopes, route):
 
 @pytest.mark.parametrize("route", sorted(OF_ADMINS))
 async def test_only_who_runs_the_platform_gets_in(app, client, acme, route):
+    """The waiting list was anybody's to read and to change (S-18)."""
     method, path = route
 
     body = {"status": "pending"} if method == "patch" else None

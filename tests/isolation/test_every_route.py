@@ -56,6 +56,7 @@ async def test_a_foreign_thing_and_an_unknown_one_are_the_same_404(client, acme,
     "asked", ["", "?tenantId={0}", "?companyId={0}", "?limit=100&filter[companyId]={0}"]
 )
 async def test_a_list_shows_the_callers_own(client, acme, globex, things, route, asked):
+    """Whoever named a company in the query was let into it (S-2)."""
     (method, path), thing = route, things[CASES[route].thing]
     named = {"X-Company-ID": acme.id, "X-Tenant-ID": acme.id}
 

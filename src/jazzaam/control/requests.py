@@ -143,8 +143,7 @@ def _documents_key(
         Header(
             description="Send the same key and body again to get the same answer, without a second "
             "effect; kept for 24 hours.",
-            min_length=1,
-            max_length=255,
+            pattern=r"^[A-Za-z0-9_.:/+=-]{1,255}$",
         ),
     ] = None,
 ) -> None:

@@ -5,9 +5,11 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Header
 
-from jazzaam.errors import PreconditionFailed
+from jazzaam.errors import FieldError, InvalidInput, PreconditionFailed
 
 _STRONG: Final = re.compile(r'"(\d{1,18})"')
+_TAG: Final = r'(?:W/)?"[\x21\x23-\x7e]*"'
+_TAGS: Final = re.compile(rf"{_TAG}(?:\s*,\s*{_TAG})*")
 
 
 def etag(revision: int | None) -> str:
@@ -22,11 +24,13 @@ async def _required_revision(
 ) -> int | None:
     """Give the revision that `If-Match` asks for, or None when any will do.
 
-    Raises `PreconditionFailed` for a tag that we never wrote.
+    Raises `PreconditionFailed` for a tag that we never wrote, `InvalidInput` for what is none.
     """
     if if_match is None or if_match.strip() == "*":
         return None
     found = _STRONG.fullmatch(if_match.strip())
+    if found is None and _TAGS.fullmatch(if_match.strip()) is None:
+        raise InvalidInput([FieldError("/header/If-Match", "entity_tag", "is no entity tag, nor `*`")])
     if found is None:
         raise PreconditionFailed
     return int(found[1])

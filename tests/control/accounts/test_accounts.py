@@ -130,6 +130,7 @@ async def test_a_person_has_an_account_and_no_database(client, register, app):
 
 class TestCodes:
     async def test_a_code_has_five_tries(self, client, register):
+        """There was no limit, no end, and one space of codes for all (S-26)."""
         _, token, code = await register()
 
         for _ in range(5):
@@ -294,6 +295,7 @@ async def test_a_bad_registration_is_named(client, change, pointer):
 
 class TestLogin:
     async def test_every_failure_is_the_same(self, client, acme):
+        """Unknown, inactive and wrong were three different answers (S-27)."""
         unknown = {"email": "nobody@example.com", "password": PASSWORD}
         wrong_password = {"email": acme.email, "password": "not the right one"}
 

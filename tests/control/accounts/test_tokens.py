@@ -77,6 +77,7 @@ def test_a_token_that_says_less_or_other_is_refused(session, change):
 
 
 def test_neither_no_signature_nor_another_type_is_taken(session):
+    """Tokens named neither kind, issuer nor audience (S-45)."""
     keyring = Keyring([NEW])
     claims = jwt.decode(write_access_token(keyring, session, NOW), options={"verify_signature": False})
     unsigned = jwt.encode(claims, None, "none", {"kid": keyring.current_id, "typ": "at+jwt"})

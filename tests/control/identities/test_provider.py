@@ -67,7 +67,7 @@ def issuer(request, packages):
 
 
 @pytest.fixture
-async def browser(app, settings, passwords, issuer):
+async def browser(app, settings, passwords, issuer, secrets_made):
     """A browser at an application that knows the provider, as Google and as Zoho."""
     client_id, secret = "jazzaam", "jazzaam-secret-of-thirty-two-characters"
     configured = settings.model_validate(
@@ -87,7 +87,9 @@ async def browser(app, settings, passwords, issuer):
     async with made.router.lifespan_context(made):
         transport = httpx2.ASGITransport(app=made, client=("127.0.0.1", 1234))
         async with (
-            httpx2.AsyncClient(transport=transport, base_url="http://test") as ours,
+            httpx2.AsyncClient(
+                transport=transport, base_url="http://test", event_hooks={"response": [secrets_made.see]}
+            ) as ours,
             httpx2.AsyncClient() as theirs,
         ):
             yield Browser(ours, theirs, issuer)
@@ -171,7 +173,7 @@ async def test_they_are_known_by_their_subject_not_by_their_address(browser):
 
 
 async def test_somebody_elses_address_that_the_provider_did_not_verify_opens_nothing(browser, make_company):
-    """The original took the address's word for it (S-17)."""
+    """The original took the address's word for it."""
     victim = await make_company("Victim")
     subject = await browser.known(email=victim.email, email_verified=False)
 
@@ -284,6 +286,7 @@ async def test_who_is_not_active_any_more_does_not_come_in(browser, plane):
 
 
 async def test_an_answer_counts_once_in_the_browser_that_asked(browser):
+    """There was no state: somebody could be signed in to another's account (S-44)."""
     subject = await browser.known(email=an_address())
     place = await browser.sent_back(subject)
     other = httpx2.AsyncClient(transport=browser.ours._transport, base_url="http://test")

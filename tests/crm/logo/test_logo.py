@@ -82,6 +82,7 @@ def test_a_large_one_is_made_smaller():
     ],
 )
 async def test_what_is_no_picture_of_ours_is_refused(client, acme, sent):
+    """Uploads were kept as they came, under their own names, and served (S-31)."""
     with pytest.raises(NotAPicture):
         drawn_anew(sent)
 
