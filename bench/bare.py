@@ -12,6 +12,7 @@ from pymongo.write_concern import WriteConcern
 
 from jazzaam.clock import SystemClock
 from jazzaam.config import Settings
+from jazzaam.control.accounts.repository import PROFILE_FIELDS
 from jazzaam.crm.forms.schemas import StoredForm
 from jazzaam.crm.leads.repository import DETAIL, SUMMARY
 from jazzaam.crm.leads.service import new_lead
@@ -20,6 +21,7 @@ from jazzaam.web.json import resource, to_json
 
 _numbers = counter()
 _FORM = projection_of(StoredForm)
+SYSTEM = "jazzaam_system"
 
 
 class Bare:
@@ -27,7 +29,9 @@ class Bare:
 
     def __init__(self, client: AsyncMongoClient[dict[str, Any]], name: str) -> None:
         self._client, self._db = client, client[name]
+        self._system = client[SYSTEM]
         self._lead_id = self._form_id = ObjectId()
+        self._account_id = ObjectId(name.rpartition("_")[2])
 
     @classmethod
     async def connect(cls, settings: Settings, tenant_id: str) -> Self:
@@ -66,6 +70,28 @@ class Bare:
         lead = await self._db.leads.find_one({"_id": self._lead_id}, DETAIL, max_time_ms=10_000)
         assert lead
         return to_json(resource(lead))
+
+    async def me(self) -> bytes:
+        """Read an account, where it works, and what those companies are called."""
+        account = await self._system.companies.find_one(
+            {"_id": self._account_id}, PROFILE_FIELDS, max_time_ms=10_000
+        )
+        assert account
+        where = {"accountId": self._account_id, "isActive": True}
+        shown = {"companyId": 1, "accountId": 1, "role": 1, "version": 1, "isActive": 1, "muted": 1}
+        team = await self._system.memberships.find(
+            where, shown, sort=[("_id", 1)], max_time_ms=10_000
+        ).to_list()
+        ids = [one["companyId"] for one in team]
+        names = await self._system.companies.find(
+            {"_id": {"$in": ids}}, {"companyName": 1}, max_time_ms=10_000
+        ).to_list()
+        known = {one["_id"]: one["companyName"] for one in names}
+        memberships = [
+            {"companyId": one["companyId"], "companyName": known[one["companyId"]], "role": one["role"]}
+            for one in team
+        ]
+        return to_json({"id": account["_id"], "email": account["email"], "memberships": memberships})
 
     async def submit(self) -> bytes:
         form = await self._db.forms.find_one(

@@ -28,7 +28,11 @@ class Client:
             path = f"/api/v1/public/forms/{self.form_token}/submissions"
             head = f"POST {path} HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
             return f"{head}\r\nHost: localhost\r\n\r\n".encode() + body
-        path = "/api/v1/leads?limit=20" if name == "list" else f"/api/v1/leads/{self.lead_id}"
+        path = {
+            "list": "/api/v1/leads?limit=20",
+            "get": f"/api/v1/leads/{self.lead_id}",
+            "me": "/api/v1/me",
+        }[name]
         return (
             f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {self.token}\r\n\r\n"
         ).encode()

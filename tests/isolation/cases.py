@@ -6,6 +6,7 @@ A case has the thing that the path names, known to exist in Acme, and a body tha
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -100,6 +101,25 @@ CASES: dict[tuple[str, str], Case] = {
     ("post", "/api/v1/company/support-grants"): Case("write", body={"reason": "A look"}, status=201),
 }
 """Every route that acts in a company."""
+
+ENDS = {
+    ("post", "/api/v1/company/onboarding"),
+    ("delete", "/api/v1/company/logo"),
+    ("delete", "/api/v1/company"),
+}
+"""What takes something away from the other calls comes after them, the end of the company last."""
+
+
+def in_order(routes: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Put what takes something away after what needs it."""
+    last = ("delete", "/api/v1/company")
+    return sorted(routes, key=lambda one: (one == last, one in ENDS, one[0] == "delete", one[::-1]))
+
+
+def of_kind(kind: str) -> list[tuple[str, str]]:
+    """List the routes of a kind, in an order in which all can be called."""
+    return in_order(route for route, case in CASES.items() if case.kind == kind)
+
 
 IN_PERSON = {
     (method, path)

@@ -1,6 +1,5 @@
 """Every route of the OpenAPI document, called by the wrong tenant with ids known to exist in the other."""
 
-import pytest
 from bson import ObjectId
 from tests.isolation.cases import (
     CASES,
@@ -10,14 +9,12 @@ from tests.isolation.cases import (
     OF_THE_CALLER,
     address,
     fill,
+    of_kind,
 )
 
 from jazzaam.features import SYSTEM_COLLECTIONS
 
-BY_ID = sorted(route for route, case in CASES.items() if case.kind == "thing")
-LISTS = sorted(route for route, case in CASES.items() if case.kind == "list")
-OWN = sorted(route for route, case in CASES.items() if case.kind == "own")
-WRITES = sorted(route for route, case in CASES.items() if case.kind == "write")
+BY_ID, LISTS, OWN, WRITES = (of_kind(kind) for kind in ("thing", "list", "own", "write"))
 
 
 def routes(app):
@@ -28,93 +25,89 @@ async def test_every_route_has_its_case(app):
     assert routes(app) == CASES.keys() | OF_THE_CALLER | OF_ADMINS | OF_ANYBODY
 
 
-@pytest.mark.parametrize("route", BY_ID)
-async def test_a_foreign_thing_is_not_found(client, acme, globex, things, route):
-    (method, path), case = route, CASES[route]
-    thing = things[case.thing]
+async def test_a_foreign_thing_is_not_found_just_as_an_unknown_one(client, acme, globex, things, subtests):
+    for route in BY_ID:
+        (method, path), case = route, CASES[route]
+        thing = things[case.thing]
+        with subtests.test(route=route):
+            foreign = await client.request(method, fill(path, thing), **case.call(globex.headers))
+            unknown = await client.request(method, fill(path, "f" * 24), **case.call(globex.headers))
+            ours = await client.request(method, fill(path, thing), **case.call(acme.headers))
 
-    theirs = await client.request(method, fill(path, thing), **case.call(globex.headers))
-    ours = await client.request(method, fill(path, thing), **case.call(acme.headers))
-
-    assert theirs.status_code == 404
-    assert thing not in theirs.text
-    assert ours.status_code == case.status
-
-
-@pytest.mark.parametrize("route", BY_ID)
-async def test_a_foreign_thing_and_an_unknown_one_are_the_same_404(client, acme, globex, things, route):
-    (method, path), case = route, CASES[route]
-    foreign, unknown = fill(path, things[case.thing]), fill(path, "f" * 24)
-
-    answers = [await client.request(method, one, **case.call(globex.headers)) for one in (foreign, unknown)]
-
-    assert answers[0].json() == answers[1].json()
+            assert foreign.status_code == 404
+            assert thing not in foreign.text
+            assert foreign.json() == unknown.json()
+            assert ours.status_code == case.status
 
 
-@pytest.mark.parametrize("route", LISTS)
-@pytest.mark.parametrize(
-    "asked", ["", "?tenantId={0}", "?companyId={0}", "?limit=100&filter[companyId]={0}"]
-)
-async def test_a_list_shows_the_callers_own(client, acme, globex, things, route, asked):
+async def test_a_list_shows_the_callers_own(client, acme, globex, things, subtests):
     """Whoever named a company in the query was let into it (S-2)."""
-    (method, path), thing = route, things[CASES[route].thing]
     named = {"X-Company-ID": acme.id, "X-Tenant-ID": acme.id}
-
-    theirs = await client.request(method, path + asked.format(acme.id), headers={**globex.headers, **named})
-    ours = await client.request(method, path, headers=acme.headers)
-
-    assert thing in ours.text
-    assert thing not in theirs.text
-
-
-@pytest.mark.parametrize("route", WRITES)
-async def test_a_write_lands_in_the_callers_own_company(client, application, acme, globex, things, route):
-    (method, path), case = route, CASES[route]
-    before = await contents(application, acme)
-
-    made = await client.request(
-        method, address(path, things, case), **case.call(globex.headers | {"X-Company-ID": acme.id})
-    )
-
-    assert made.status_code == case.status
-    assert await contents(application, acme) == before
-    listed = await client.get(made.headers["location"].rpartition("/")[0], headers=globex.headers)
-    assert made.json()["id"] in listed.text
+    for route in LISTS:
+        (_, path), thing = route, things[CASES[route].thing]
+        with subtests.test(route=route):
+            assert thing in (await client.get(path, headers=acme.headers)).text
+            for asked in ("", "?tenantId={0}", "?companyId={0}", "?limit=100&filter[companyId]={0}"):
+                theirs = await client.get(path + asked.format(acme.id), headers={**globex.headers, **named})
+                assert thing not in theirs.text
 
 
-@pytest.mark.parametrize("route", OWN)
-async def test_what_is_about_the_company_is_about_the_callers(
-    client, application, acme, globex, things, route
+async def test_a_write_lands_in_the_callers_own_company(
+    client, application, acme, globex, things, subtests
 ):
-    (method, path), case = route, CASES[route]
-    before = await contents(application, acme)
+    for route in WRITES:
+        (method, path), case = route, CASES[route]
+        before = await contents(application, acme)
+        with subtests.test(route=route):
+            made = await client.request(
+                method,
+                address(path, things, case),
+                **case.call(globex.headers | {"X-Company-ID": acme.id}),
+            )
 
-    answer = await client.request(method, path, **case.call(globex.headers | {"X-Company-ID": acme.id}))
+            assert made.status_code == case.status
+            assert await contents(application, acme) == before
+            listed = await client.get(made.headers["location"].rpartition("/")[0], headers=globex.headers)
+            assert made.json()["id"] in listed.text
 
-    assert answer.status_code == case.status
-    assert acme.id not in answer.text
-    assert await contents(application, acme) == before
+
+async def test_what_is_about_the_company_is_about_the_callers(
+    client, application, acme, globex, things, subtests
+):
+    for route in OWN:
+        (method, path), case = route, CASES[route]
+        before = await contents(application, acme)
+        with subtests.test(route=route):
+            answer = await client.request(
+                method, path, **case.call(globex.headers | {"X-Company-ID": acme.id})
+            )
+
+            assert answer.status_code == case.status
+            assert acme.id not in answer.text
+            assert await contents(application, acme) == before
 
 
-@pytest.mark.parametrize("route", sorted(CASES.keys() | OF_THE_CALLER | OF_ADMINS))
-async def test_nobody_gets_anywhere_without_a_token(client, route):
-    method, path = route
-    case, body = CASES.get(route), BODIES.get(route)
-    filled = path.replace("{platform}", "meta") if "{platform}" in path else fill(path, "f" * 24)
+async def test_nobody_gets_anywhere_without_a_token(client, subtests):
+    for route in sorted(CASES.keys() | OF_THE_CALLER | OF_ADMINS):
+        method, path = route
+        case, body = CASES.get(route), BODIES.get(route)
+        filled = path.replace("{platform}", "meta") if "{platform}" in path else fill(path, "f" * 24)
+        for headers in (
+            {},
+            {"Authorization": "Bearer "},
+            {"Authorization": "Bearer x.y.z"},
+            {"Authorization": "Basic eDp5"},
+            {"X-API-Key": "k"},
+            {"X-API-Key": "jz_live_" + "A" * 43},
+        ):
+            with subtests.test(route=route, headers=headers):
+                answer = await client.request(
+                    method, filled, json=case.body if case else body, headers=headers
+                )
 
-    for headers in (
-        {},
-        {"Authorization": "Bearer "},
-        {"Authorization": "Bearer x.y.z"},
-        {"Authorization": "Basic eDp5"},
-        {"X-API-Key": "k"},
-        {"X-API-Key": "jz_live_" + "A" * 43},
-    ):
-        answer = await client.request(method, filled, json=case.body if case else body, headers=headers)
-
-        refused = route in IN_PERSON | PERSONS_OWN and "X-API-Key" in headers
-        assert answer.status_code == (403 if refused else 401), headers
-        assert refused or answer.headers["www-authenticate"] == "Bearer"
+                refused = route in IN_PERSON | PERSONS_OWN and "X-API-Key" in headers
+                assert answer.status_code == (403 if refused else 401)
+                assert refused or answer.headers["www-authenticate"] == "Bearer"
 
 
 PERSONS_OWN = {

@@ -1,5 +1,7 @@
 """The account routes."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from jazzaam.control.accounts import service
@@ -9,7 +11,6 @@ from jazzaam.control.accounts.schemas import (
     CompanyRef,
     Me,
     MeChange,
-    MembershipOut,
     NewCompany,
     Register,
     Registered,
@@ -30,6 +31,7 @@ from jazzaam.control.memberships.access import Access, needs
 from jazzaam.control.registrations.models import CODE_TRIES_A_DAY
 from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.errors import TooManyRequests
+from jazzaam.web.json import json_response
 from jazzaam.web.origin import network_of
 from jazzaam.web.problems import documented
 
@@ -99,11 +101,12 @@ async def resend_code(request: Request, body: ResendCode, plane: Plane) -> Respo
     summary="Who am I, and where?",
     dependencies=IN_PERSON,
     openapi_extra=needs(Access.session),
+    response_model=Me,
     responses=documented(*PERSON_ERRORS),
 )
-async def me(principal: CurrentPrincipal, plane: Plane) -> Me:
+async def me(principal: CurrentPrincipal, plane: Plane) -> Response:
     """Read the account that is signed in, its companies, and what it may do in the present one."""
-    return _me(principal, await service.profile(plane, principal))
+    return json_response(_me(principal, await service.profile(plane, principal)))
 
 
 @router.patch(
@@ -111,12 +114,13 @@ async def me(principal: CurrentPrincipal, plane: Plane) -> Me:
     summary="Change what I say of myself",
     dependencies=IN_PERSON,
     openapi_extra=needs(Access.session),
+    response_model=Me,
     responses=documented(*PERSON_ERRORS),
 )
-async def change_me(body: MeChange, principal: CurrentPrincipal, plane: Plane) -> Me:
+async def change_me(body: MeChange, principal: CurrentPrincipal, plane: Plane) -> Response:
     """Change the account's name, as colleagues see it."""
     await service.change_profile(plane, principal, body.full_name)
-    return _me(principal, await service.profile(plane, principal))
+    return json_response(_me(principal, await service.profile(plane, principal)))
 
 
 @router.post(
@@ -138,23 +142,22 @@ async def start_company(
     return CompanyRef(id=str(company_id), company_name=body.company_name)
 
 
-def _me(principal: Principal, known: Profile) -> Me:
-    memberships = [
-        MembershipOut(company_id=str(one.company_id), company_name=one.company_name, role=one.role)
-        for one in known.workplaces
-    ]
+def _me(principal: Principal, known: Profile) -> dict[str, Any]:
     member = principal.member
-    here = next((one for one in memberships if member and one.company_id == member.tenant_id), None)
-    return Me(
-        id=str(principal.account_id),
-        email=known.email,
-        full_name=known.full_name,
-        account_type=known.account_type,
-        has_password=known.has_password,
-        has_second_factor=known.has_second_factor,
-        platform_admin=known.platform_admin,
-        company=CompanyRef(id=here.company_id, company_name=here.company_name) if here else None,
-        memberships=memberships,
-        role=member.role if member else None,
-        permissions=sorted(member.permissions) if member else [],
-    )
+    here = next((one for one in known.workplaces if member and one.company_id == member.company_id), None)
+    return {
+        "id": principal.account_id,
+        "email": known.email,
+        "fullName": known.full_name,
+        "accountType": known.account_type,
+        "hasPassword": known.has_password,
+        "hasSecondFactor": known.has_second_factor,
+        "platformAdmin": known.platform_admin,
+        "company": {"id": here.company_id, "companyName": here.company_name} if here else None,
+        "memberships": [
+            {"companyId": one.company_id, "companyName": one.company_name, "role": one.role}
+            for one in known.workplaces
+        ],
+        "role": member.role if member else None,
+        "permissions": sorted(member.permissions) if member else [],
+    }

@@ -35,7 +35,7 @@ _ACCOUNT_FIELDS: Final = {
     "secondFactor": 1,
     "emailVerified": 1,
 }
-_PROFILE_FIELDS: Final = {
+PROFILE_FIELDS: Final = {
     "email": 1,
     "userType": 1,
     "fullName": 1,
@@ -148,7 +148,7 @@ class AccountRepository:
 
     async def profile(self, account_id: ObjectId) -> Document | None:
         """Read what an account may know of itself."""
-        return await self._own(account_id).find_one({}, _PROFILE_FIELDS)
+        return await self._own(account_id).find_one({}, PROFILE_FIELDS)
 
     async def set_admin(self, account_id: ObjectId, *, to: bool) -> None:
         """Make an account a platform admin, or no more."""
