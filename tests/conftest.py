@@ -58,12 +58,12 @@ def anyio_backend() -> tuple[str, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def secrets_made(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Iterator[SecretsMade]:
+def secrets_made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecretsMade]:
     """Every secret that the suite makes; at its end, none of them is found in anything that was logged."""
     made = SecretsMade(tmp_path_factory.mktemp("logs") / "all.log")
     with made.log.open("a", buffering=1) as file, kept_log(file):
         yield made
-    made.read_mails(settings.data_dir / "outbox")
+    made.read_mails(tmp_path_factory.getbasetemp())
     assert made.leaked() == []
 
 

@@ -33,7 +33,7 @@ class SecretsMade:
 
     async def see(self, response: httpx2.Response) -> None:
         """Learn the secrets of one exchange; none of those that were sent comes back in an error."""
-        sent = _values(_json(response.request.content), SENT)
+        sent = _values(_sent(response.request), SENT)
         for name in ("authorization", "x-api-key"):
             sent |= {value.removeprefix("Bearer ") for value in [response.request.headers.get(name, "")]}
         sent = {secret for secret in sent if len(secret) >= SHORTEST}
@@ -50,7 +50,7 @@ class SecretsMade:
 
     def read_mails(self, folder: Path) -> None:
         """Learn the secrets of the mails that were sent."""
-        for path in folder.glob("*.eml"):
+        for path in folder.glob("*/outbox/*.eml"):
             mail = email.message_from_bytes(path.read_bytes(), policy=policy.default)
             body = mail.get_body()
             text = body.get_content() if body is not None else ""
@@ -68,10 +68,17 @@ class SecretsMade:
         return [line for line in logged.splitlines() if any(secret in line for secret in certain)]
 
 
+def _sent(request: httpx2.Request) -> Any:
+    try:
+        return _json(request.content)
+    except httpx2.RequestNotRead:
+        return None
+
+
 def _json(content: bytes) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

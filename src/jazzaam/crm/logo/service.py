@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from bson import ObjectId
@@ -19,7 +20,7 @@ from jazzaam.integrations.files import FileMissing, Shelf
 from jazzaam.signing import BadSignature, Keyring
 
 _PURPOSE: Final = "logo"
-_drawing = asyncio.Semaphore(1)
+_DRAWING: Final = ThreadPoolExecutor(1, "drawing")
 """One picture at a time: each may take some hundred megabytes."""
 
 
@@ -73,8 +74,7 @@ async def remove_logo(workspace: Workspace) -> None:
 
 async def _drawn(sent: bytes) -> Picture:
     try:
-        async with _drawing:
-            return await asyncio.to_thread(drawn_anew, sent)
+        return await asyncio.get_running_loop().run_in_executor(_DRAWING, drawn_anew, sent)
     except NotAPicture:
         what = f"is no PNG, JPEG or WebP picture of a usable size; it is shown at {LONGEST_SIDE} pixels"
         raise PictureRefused([FieldError("", "picture", what)]) from None
