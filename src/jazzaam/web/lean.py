@@ -35,6 +35,7 @@ _GAP: Final = re.compile(r"\\\{(\w+)\\\}")
 class LeanRoute:
     """A GET route whose every argument can be read in the short way."""
 
+    path: str
     shape: re.Pattern[str]
     route: APIRoute
     before: Sequence[Read]
@@ -54,37 +55,48 @@ class LeanReads:
 
     def __init__(self, app: ASGIApp, *, routes: Sequence[LeanRoute]) -> None:
         self._app = app
-        self._routes = routes
+        self._by_path = {lean.path: lean for lean in routes if "{" not in lean.path}
+        self._with_gaps = [lean for lean in routes if "{" in lean.path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         if scope["type"] == "http" and scope["method"] == "GET":
-            path: str = scope["path"]
-            for lean in self._routes:
-                match = lean.shape.fullmatch(path)
-                if match is not None:
-                    scope["path_params"] = match.groupdict()
-                    scope["route"] = lean.route
-                    request = Request(scope, receive)
-                    try:
-                        response = await lean.answer(request)
-                    except (JazzaamError, RequestValidationError, PyMongoError) as error:
-                        response = await response_for(request, error)
-                    await response(scope, receive, send)
-                    return
+            lean, values = self._find(scope["path"])
+            if lean is not None:
+                scope["path_params"] = values
+                scope["route"] = lean.route
+                request = Request(scope, receive)
+                try:
+                    response = await lean.answer(request)
+                except (JazzaamError, RequestValidationError, PyMongoError) as error:
+                    response = await response_for(request, error)
+                await response(scope, receive, send)
+                return
         await self._app(scope, receive, send)
+
+    def _find(self, path: str) -> tuple[LeanRoute | None, dict[str, str]]:
+        """Find the route of a path, and what stands in its gaps; one without gaps comes first."""
+        exactly = self._by_path.get(path)
+        if exactly is not None:
+            return exactly, {}
+        for lean in self._with_gaps:
+            match = lean.shape.fullmatch(path)
+            if match is not None:
+                return lean, match.groupdict()
+        return None, {}
 
 
 def lean_routes(routes: Iterable[object], prefix: str) -> list[LeanRoute]:
-    """Find the routes that can be read in the short way; paths without gaps come first."""
+    """Find the routes that can be read in the short way."""
     found: list[LeanRoute] = []
     for route in routes:
         if isinstance(route, APIRoute) and route.methods == {"GET"}:
             before, arguments = _before(route), _arguments(route.endpoint)
             if before is not None and arguments is not None:
-                shape = _GAP.sub(r"(?P<\1>[^/]+)", re.escape(prefix + route.path))
-                found.append(LeanRoute(re.compile(shape), route, before, arguments))
-    return sorted(found, key=lambda lean: lean.shape.pattern.count("(?P<"))
+                path = prefix + route.path
+                shape = re.compile(_GAP.sub(r"(?P<\1>[^/]+)", re.escape(path)))
+                found.append(LeanRoute(path, shape, route, before, arguments))
+    return found
 
 
 def _before(route: APIRoute) -> list[Read] | None:
