@@ -58,6 +58,7 @@ async def examine(settings: Settings) -> list[Finding]:
         findings.append(await _look("release", lambda: _release(application)))
         findings.append(await _look("encryption keys", lambda: _keys(application)))
         findings.append(await _look("room for companies", lambda: _room(application)))
+        findings.append(await _look("files", application.workspaces.files.check))
         if settings.broker_url is not None:
             findings.append(await _look("broker", lambda: _broker(settings)))
         return findings

@@ -1,9 +1,15 @@
 """Mails of the platform's own: plain text, to one person."""
 
+from datetime import timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid, parseaddr
+from typing import Final
 
 from jazzaam.control.plane import ControlServices
+from jazzaam.jobs.retry import RetryPolicy
+
+RETRY: Final = RetryPolicy(attempts=15, first=timedelta(seconds=1), longest=timedelta(minutes=10))
+"""How often a mail that somebody waits for is tried: over about two hours."""
 
 
 async def send(

@@ -228,3 +228,19 @@ class TestLeadVisibility:
         async with asyncio.timeout(1):
             while (await client.get("/api/v1/leads", headers=with_key)).json()["items"]:
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("role", [Role.admin, Role.member, Role.viewer])
+async def test_whoever_works_there_may_leave(client, acme, join, role):
+    person, headers = await join(acme, role)
+
+    assert (await client.delete(f"/api/v1/members/{person.id}", headers=headers)).status_code == 204
+
+    team = (await client.get("/api/v1/members", headers=acme.headers)).json()["items"]
+    assert person.id not in {one["id"] for one in team}
+
+
+async def test_the_last_owner_cannot_leave(client, acme):
+    answer = await client.delete(f"/api/v1/members/{acme.id}", headers=acme.headers)
+
+    assert answer.json()["type"] == "/problems/LastOwner"

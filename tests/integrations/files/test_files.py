@@ -154,6 +154,13 @@ async def test_a_server_that_does_not_let_us_in_says_nothing_of_itself(s3_port, 
     assert "secret" not in str(refused.value)
 
 
+async def test_the_operator_is_told_whether_it_works(store, s3_port):
+    assert await store.check()
+    address = f"s3://jazzaam?endpoint=http://127.0.0.1:{s3_port}&region=us-east-1"
+    with pytest.raises(FilesUnavailable):
+        await S3FileStore(address, "key-id", "another secret").check()
+
+
 @pytest.mark.parametrize(
     "address", ["https://bucket", "s3://", "s3://bucket?color=red", "bucket", "s3:///prefix"]
 )

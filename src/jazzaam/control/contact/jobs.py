@@ -1,14 +1,12 @@
 """What the contact form does later: the mail to who runs the platform."""
 
-from datetime import timedelta
 from typing import Final
 
 from jazzaam.control.contact.events import MessageReceived
 from jazzaam.control.contact.repository import ContactRepository
-from jazzaam.control.mails import send
+from jazzaam.control.mails import RETRY, send
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import job
-from jazzaam.jobs.retry import RetryPolicy
 
 _TEXT: Final = """\
 {name} <{email}>{company} wrote:
@@ -17,11 +15,7 @@ _TEXT: Final = """\
 """
 
 
-@job(
-    "contact.mail",
-    atomic=False,
-    retry=RetryPolicy(attempts=15, first=timedelta(seconds=1), longest=timedelta(minutes=10)),
-)
+@job("contact.mail", atomic=False, retry=RETRY)
 async def mail_message(plane: ControlPlane, event: MessageReceived) -> None:
     """Mail a message to who runs the platform, where that is set; else it is only kept."""
     to = plane.services.contact_to

@@ -1,16 +1,14 @@
 """What the end of a company does later: the mails to its owners."""
 
-from datetime import timedelta
 from typing import Final
 
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.deletion.events import CompanyDeleted
-from jazzaam.control.mails import send
+from jazzaam.control.mails import RETRY, send
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository, names_of
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import job
-from jazzaam.jobs.retry import RetryPolicy
 
 _TEXT: Final = """\
 {company} was deleted. Nobody can enter it any more.
@@ -20,11 +18,7 @@ Everything of it is erased after {until:%Y-%m-%d %H:%M} UTC. Until then an owner
 """
 
 
-@job(
-    "deletion.mail_owners",
-    atomic=False,
-    retry=RetryPolicy(attempts=15, first=timedelta(seconds=1), longest=timedelta(minutes=10)),
-)
+@job("deletion.mail_owners", atomic=False, retry=RETRY)
 async def mail_owners(plane: ControlPlane, event: CompanyDeleted) -> None:
     """Mail every owner until when the company can be restored."""
     team = await MembershipRepository(plane.db, event.company_id).all()

@@ -1,14 +1,12 @@
 """What identities do later: the account's owner is told."""
 
-from datetime import timedelta
 from typing import Final
 
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.identities.events import IdentityLinked
-from jazzaam.control.mails import send
+from jazzaam.control.mails import RETRY, send
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import job
-from jazzaam.jobs.retry import RetryPolicy
 
 _TEXT: Final = """\
 Your Jazzaam account can be signed in to with {provider} from now on.
@@ -17,11 +15,7 @@ If it was not you, sign in, remove it, and change your password: {url}
 """
 
 
-@job(
-    "identities.mail_linked",
-    atomic=False,
-    retry=RetryPolicy(attempts=15, first=timedelta(seconds=1), longest=timedelta(minutes=10)),
-)
+@job("identities.mail_linked", atomic=False, retry=RETRY)
 async def mail_linked(plane: ControlPlane, event: IdentityLinked) -> None:
     """Mail the account's owner that there is another way in."""
     account = await AccountRepository(plane.db).get(event.account_id)

@@ -1,16 +1,14 @@
 """What invitations do later: the mail."""
 
-from datetime import timedelta
 from typing import Final
 
 from jazzaam.control.invitations.events import MemberInvited
 from jazzaam.control.invitations.repository import InvitationRepository
 from jazzaam.control.invitations.tokens import Named, write_invitation
-from jazzaam.control.mails import send
+from jazzaam.control.mails import RETRY, send
 from jazzaam.control.memberships.repository import names_of
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import job
-from jazzaam.jobs.retry import RetryPolicy
 
 _TEXT: Final = """\
 {company} invites you to work with them in Jazzaam, as {role}.
@@ -20,11 +18,7 @@ If you do not know them, ignore this mail: nothing happens.
 """
 
 
-@job(
-    "invitations.mail",
-    atomic=False,
-    retry=RetryPolicy(attempts=15, first=timedelta(seconds=1), longest=timedelta(minutes=10)),
-)
+@job("invitations.mail", atomic=False, retry=RETRY)
 async def mail_invitation(plane: ControlPlane, event: MemberInvited) -> None:
     """Mail who was invited; an invitation that is gone meanwhile is not mailed."""
     rows = InvitationRepository(plane.db, event.company_id)

@@ -71,5 +71,8 @@ async def remove_member(
     member: CompanyPerson,
     plane: Plane,
 ) -> None:
-    """Take somebody out of the company; they are refused everywhere within a second."""
+    """Take somebody out of the company; they are refused everywhere within a second.
+
+    Whoever works there may leave, whatever their role; the last owner cannot.
+    """
     await service.remove_member(plane, member, ObjectId(accountId))

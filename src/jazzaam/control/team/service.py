@@ -76,11 +76,12 @@ async def change_member(
 
 
 async def remove_member(plane: ControlPlane, member: Member, account_id: ObjectId) -> None:
-    """Take somebody out of the company; the leads that are assigned to them stay so until reassigned.
+    """Take somebody out of the company, or leave it; the leads assigned to them stay so until reassigned.
 
     Raises `Forbidden`, `MemberNotFound`, `LastOwner`.
     """
-    member.require(Permission.team_remove)
+    if account_id != member.account_id:
+        member.require(Permission.team_remove)
 
     async def work() -> None:
         team = MembershipRepository(plane.db, member.company_id)

@@ -1,14 +1,12 @@
 """What the waiting list does later: the mail to who waits."""
 
-from datetime import timedelta
 from typing import Final
 
-from jazzaam.control.mails import send
+from jazzaam.control.mails import RETRY, send
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.waitlist.events import WaitlistJoined
 from jazzaam.control.waitlist.repository import WaitlistRepository
 from jazzaam.jobs.registry import job
-from jazzaam.jobs.retry import RetryPolicy
 
 _TEXT: Final = """\
 You are on the waiting list of Jazzaam. We write to this address when it is your turn.
@@ -17,11 +15,7 @@ If it was not you who asked, ignore this mail.
 """
 
 
-@job(
-    "waitlist.mail",
-    atomic=False,
-    retry=RetryPolicy(attempts=15, first=timedelta(seconds=1), longest=timedelta(minutes=10)),
-)
+@job("waitlist.mail", atomic=False, retry=RETRY)
 async def mail_joined(plane: ControlPlane, event: WaitlistJoined) -> None:
     """Mail who began to wait; who waited before was mailed then."""
     if await WaitlistRepository(plane.db).is_mailed(event.email):

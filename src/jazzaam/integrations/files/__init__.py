@@ -54,6 +54,10 @@ class FileStore(Protocol):
         """Remove a file; safe to repeat."""
         ...
 
+    async def check(self) -> str:
+        """Try to write and to remove; says in a few words what was found."""
+        ...
+
     async def remove_all(self, tenant_id: TenantId) -> None:
         """Remove what a tenant that is erased has outside its database; safe to repeat."""
         ...

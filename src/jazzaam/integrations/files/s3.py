@@ -86,6 +86,14 @@ class S3FileStore:
         async with _answering():
             await obstore.delete_async(self._store, _path(db, shelf, file_id))
 
+    async def check(self) -> str:
+        """Try to write and to remove; raises `FilesUnavailable`."""
+        path = f"doctor/{ObjectId()}"
+        async with _answering():
+            await obstore.put_async(self._store, path, b"")
+            await obstore.delete_async(self._store, path)
+        return "the bucket takes files, and lets them go"
+
     async def remove_all(self, tenant_id: TenantId) -> None:
         """Remove every file of a tenant; safe to repeat."""
         async with _answering():
