@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from jazzaam.tasks import run_until
+from jazzaam.tasks import ended_by, run_until
 
 
 async def forever():
@@ -68,3 +68,72 @@ async def test_parts_within_parts_end_although_they_take_their_time():
     with pytest.raises(asyncio.CancelledError):
         await outer
     assert left == 0
+
+
+class TestEndedBy:
+    async def test_what_the_watch_raises_ends_the_block_and_comes_out_of_it(self):
+        async def watch():
+            await asyncio.sleep(0.01)
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            async with ended_by(watch()):
+                await asyncio.sleep(10)
+        await asyncio.sleep(0)  # nothing of the cancellation is left
+
+    async def test_a_driver_that_turns_the_cancellation_into_its_own_error_hides_nothing(self):
+        async def watch():
+            raise LookupError
+
+        async def driver():
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                raise OSError from None
+
+        with pytest.raises(LookupError):
+            async with ended_by(watch()):
+                await driver()
+        assert asyncio.current_task().cancelling() == 0
+
+    async def test_a_block_that_ended_in_the_same_moment_has_ended_by_itself(self):
+        go = asyncio.Event()
+
+        async def watch():
+            await go.wait()
+            raise LookupError
+
+        for _ in range(50):
+            go.clear()
+            async with ended_by(watch()):
+                await asyncio.sleep(0)
+                go.set()
+            await asyncio.sleep(0)
+        assert asyncio.current_task().cancelling() == 0
+
+    async def test_the_watch_ends_with_the_block(self):
+        ended = asyncio.Event()
+
+        async def watch():
+            try:
+                await asyncio.sleep(10)
+            finally:
+                ended.set()
+
+        async with ended_by(watch()):
+            await asyncio.sleep(0)
+        assert ended.is_set()
+
+    async def test_a_block_that_is_cancelled_from_outside_is_cancelled(self):
+        async def watch():
+            await asyncio.sleep(10)
+
+        async def block():
+            async with ended_by(watch()):
+                await asyncio.sleep(10)
+
+        task = asyncio.create_task(block())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task

@@ -1,6 +1,7 @@
 """What the web process, the worker and the command line have in common, put together once."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -148,9 +149,11 @@ def compose(
             trail=trail,
             files=files,
             export_capsule=lambda db, path: deployment.export(db, path, keyring, clock.now()),
+            confirm=deployment.tenancy.confirm,
             permissions_now=lambda actor, tenant_id: permissions_now(
                 deployment.system(), actor, tenant_id, clock.now()
             ),
+            drawing=ThreadPoolExecutor(1, "drawing"),
             keyring=keyring,
             public_url=settings.public_url,
             forms_url=settings.forms_url,

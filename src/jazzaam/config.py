@@ -228,6 +228,9 @@ class Settings(BaseSettings):
     codes_per_account: int = Field(
         10, ge=1, description="Codes or passwords an account may enter per quarter of an hour."
     )
+    switches_per_account: int = Field(
+        100, ge=1, description="Times an account may switch companies per quarter of an hour."
+    )
     companies_per_account: int = Field(5, ge=1, description="Companies an account may start a day.")
     invitations_per_company: int = Field(200, ge=1, description="Invitations a company may send a day.")
     messages_per_network: int = Field(

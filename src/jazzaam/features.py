@@ -101,7 +101,7 @@ TENANT_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
     *BUCKETS,
     JOBS,
 )
-"""What a company's database holds from its birth."""
+"""What a company's database holds, from its birth or from their first use on."""
 
 SYSTEM_COLLECTIONS: Final[tuple[CollectionSpec, ...]] = (
     *(spec for feature in FEATURES for spec in feature.system_collections),

@@ -86,14 +86,17 @@ async def newest_first(
         bounds.append({"_id": {"$lt": position.id}})
     elif position is not None:
         tied = {by: position.value, "_id": {"$lt": position.id}}
-        bounds.append({"$or": [{by: {"$lt": position.value}}, tied]})
+        beyond: list[Mapping[str, Any]] = [tied]
+        if position.value is not None:  # what lacks it, or holds none, comes last
+            beyond += [{by: {"$lt": position.value}}, {by: None}]
+        bounds.append({"$or": beyond})
     order = [("_id", -1)] if by == "_id" else [(by, -1), ("_id", -1)]
     wanted = {"$and": bounds} if len(bounds) > 1 else matching
     page = await rows.find(wanted, fields, sort=order, limit=limit + 1).to_list()
     if len(page) <= limit:
         return page, None
     page.pop()
-    return page, Position(None if by == "_id" else page[-1][by], page[-1]["_id"])
+    return page, Position(None if by == "_id" else page[-1].get(by), page[-1]["_id"])
 
 
 def _refused() -> InvalidInput:

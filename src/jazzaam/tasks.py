@@ -53,25 +53,36 @@ async def run_until(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, Non
 
 @asynccontextmanager
 async def ended_by(watch: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-    """Let `watch` run beside the block; what it raises ends the block, and is raised from it."""
+    """Let `watch` run beside the block; what it raises ends the block, and is raised from it.
+
+    A block that ended by itself in the same moment has ended by itself.
+    """
     block = asyncio.current_task()
     watching = asyncio.create_task(watch)
+    inside, cancelled = True, False
 
     def end_block(task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and task.exception() is not None and block is not None:
-            block.cancel()
+        nonlocal cancelled
+        if inside and block is not None and not task.cancelled() and task.exception() is not None:
+            cancelled = block.cancel()
 
     watching.add_done_callback(end_block)
     try:
         yield
-    except asyncio.CancelledError:
-        error = watching.exception() if watching.done() and not watching.cancelled() else None
-        if error is not None and block is not None and not block.uncancel():
-            raise error from None
+    except BaseException:  # a driver may have turned the cancellation into an error of its own
+        inside = False
+        if cancelled and block is not None and not block.uncancel():
+            raise _why(watching) from None
         raise
     finally:
-        watching.remove_done_callback(end_block)
+        inside = False
         await end_tasks([watching])
+
+
+def _why(task: asyncio.Task[None]) -> BaseException:
+    error = task.exception()
+    assert error is not None  # noqa: S101 - it ended the block with it
+    return error
 
 
 def end_process_in_time() -> None:

@@ -57,12 +57,14 @@ async def things(client, acme, globex, make_company, plane, run_jobs):
     connection = {"_id": ObjectId(), "provider": "zoho", "status": "active", "tokens": {"accessToken": "t"}}
     await company[CRM_INTEGRATIONS].insert(connection)
     export = ObjectId()
+    file = ObjectId()
     row = {"requestedBy": {"kind": "account", "id": acme.id}, "createdAt": AT, "expiresAt": AT}
+    row |= {"fileId": file, "files": [file]}
     await acme.db[EXPORTS].insert({"_id": export, **row})
     ended = {"name": "exports.write", "args": {}, "state": "done", "dueAt": AT, "attempt": 1}
     await acme.db[JOBS].insert({"_id": export, **ended})
     files = acme.workspace.services.files
-    await files.put(acme.db, Shelf.exports, export, once(b"a capsule"))
+    await files.put(acme.db, Shelf.exports, file, once(b"a capsule"))
     for company in (acme, globex):
         await logo.put_logo(company.workspace, PIXEL)
     await run_jobs()

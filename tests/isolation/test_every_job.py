@@ -9,6 +9,7 @@ from bson import ObjectId
 
 from jazzaam import features
 from jazzaam.control.audit.models import AUDIT_LOGS
+from jazzaam.crm.exports.models import EXPORTS
 from jazzaam.crm.records import TRASH
 from jazzaam.integrations.files import Shelf
 from jazzaam.jobs import outbox
@@ -31,6 +32,7 @@ class Things:
     form: ObjectId
     token: str
     file: ObjectId
+    export: ObjectId
 
 
 TOLD = {
@@ -55,7 +57,7 @@ TENANT_JOBS = {
     "forms.activate_key": lambda has: {"form_id": has.form},
     "trash.empty": lambda _: {"fire_at": AT},
     "exports.write": lambda has: {"by_kind": "account", "by_id": has.company.id},
-    "exports.forget": lambda has: {"export_id": has.file},
+    "exports.forget": lambda has: {"export_id": has.export},
     "logo.remove_file": lambda has: {"file_id": has.file},
     "audit.append": lambda has: dict(TOLD, resource_id=str(has.lead)),
 }  # fmt: skip
@@ -65,7 +67,7 @@ CONTROL_JOBS = {
     "accounts.forget_registrations": {"fire_at": AT},
     "passwords.mail_reset": {"email": "x@example.com", "seed": b"s" * 16},
     "invitations.mail": {"company_id": ObjectId(), "invitation_id": ObjectId()},
-    "deletion.mail_owners": {"company_id": ObjectId(), "erase_after": AT},
+    "deletion.mail_owner": {"company_id": ObjectId(), "account_id": ObjectId(), "erase_after": AT},
     "identities.mail_linked": {"account_id": ObjectId(), "provider": "google"},
     "contact.mail": {"message_id": ObjectId()},
     "waitlist.mail": {"email": "x@example.com"},
@@ -103,8 +105,10 @@ async def has(client, acme, application, run_jobs):
     file = ObjectId()
     for shelf in Shelf:
         await application.workspaces.files.put(acme.db, shelf, file, once(b"kept"))
+    export = ObjectId()
+    await acme.db[EXPORTS].insert({"_id": export, "files": [file], "createdAt": AT, "expiresAt": AT})
     lead_id, form_id = ObjectId(lead["id"]), ObjectId(form["id"])
-    return Things(application, acme, lead_id, form_id, form["accessToken"], file)
+    return Things(application, acme, lead_id, form_id, form["accessToken"], file, export)
 
 
 async def once(content):
@@ -127,6 +131,8 @@ async def run(has, company, name, args):
     job_id, now = ObjectId(), datetime.now(UTC)
     row = {"name": name, "args": args, "v": 1, "state": "queued", "dueAt": now, "attempt": 0}
     await company.db[JOBS].insert({"_id": job_id, **row})
+    if name == "exports.write":
+        await company.db[EXPORTS].insert({"_id": job_id, "createdAt": now, "expiresAt": now})
     await create_runner(has.application).run(Place("main", company.id, job_id, 0))
     return await outbox.show(company.db, job_id)
 

@@ -22,7 +22,7 @@ from jazzaam.tenancy.errors import TenantSuspended
 from jazzaam.tenancy.models import TenantStatus
 from jazzaam.tenancy.traffic import CompanyTooBusy
 from jazzaam.web.at_end import at_end
-from jazzaam.web.origin import address_of, agent_of, request_id_of
+from jazzaam.web.origin import address_of, agent_of, network_of, request_id_of
 from jazzaam.web.rate_limits import RateLimits
 
 BEARER = HTTPBearer(
@@ -143,6 +143,14 @@ async def open_plane_once(request: Request) -> ControlPlane:
     return ControlPlane(plane.db, plane.services, plane.origin, request_key(request, who, body))
 
 
+async def open_plane_once_for_anybody(request: Request) -> ControlPlane:
+    """Give it for a POST of somebody who has not signed in: the network they come from says who asks."""
+    body = await body_if_idempotent(request)
+    plane = await open_plane(request)
+    key = request_key(request, f"nobody {network_of(request)}", body)
+    return ControlPlane(plane.db, plane.services, plane.origin, key)
+
+
 def member_of(principal: Principal) -> Member:
     """Give who a person is in the company of their session; raises `NoCompany`, `SecondFactorRequired`."""
     if principal.member is None:
@@ -158,6 +166,7 @@ CompanyOwner = Annotated[Member, Depends(company_owner)]
 CompanyPerson = Annotated[Member, Depends(company_person)]
 PlatformAdmin = Annotated[Principal, Depends(platform_admin)]
 Plane = Annotated[ControlPlane, Depends(open_plane)]
+PlaneOnceForAnybody = Annotated[ControlPlane, Depends(open_plane_once_for_anybody)]
 PlaneOnce = Annotated[ControlPlane, Depends(open_plane_once)]
 IN_PERSON = [Depends(BEARER)]
 PERSON_ONLY = [*IN_PERSON, Depends(in_person)]

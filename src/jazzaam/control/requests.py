@@ -33,6 +33,10 @@ class RequestRunning(Conflict):
     """The first request with this Idempotency-Key has not been answered yet."""
 
 
+class SecondChange(Exception):
+    """A request that may come again makes one change: what a second came to would not be kept."""
+
+
 class RequestRepeated(Exception):
     """This request was answered before."""
 
@@ -96,18 +100,28 @@ class Repeatable(Publishing[AnyDatabase, AnyMessage]):
         super().__init__(db, registry, clock)
         self._request = request
         self._remembered: Remembered | None = None
+        self._changed = False
 
     async def change(self, work: Callable[[], Awaitable[Result]]) -> Result:
-        """Run `work` as one unit; a request that was answered before gives what it gave then."""
+        """Run `work` as one unit; a request that was answered before gives what it gave then.
+
+        Raises `SecondChange` when such a request has made its one.
+        """
+        if self._changed and self._request is not None:
+            raise SecondChange
         known = await self.known()
         if known is None:
             try:
-                return await super().change(lambda: self._remembering(work))
+                result = await super().change(lambda: self._remembering(work))
             except RequestRepeated:
                 known = await self.known()
+            else:
+                self._changed = True
+                return result
+        self._changed = True
         assert known is not None  # noqa: S101 - kept for a day, and it was there
-        result: Any = known.result
-        return result
+        remembered: Any = known.result
+        return remembered
 
     async def known(self) -> Remembered | None:
         """Find what this request came to, if it was answered before; raises `InvalidInput`."""

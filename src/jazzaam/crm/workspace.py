@@ -1,6 +1,7 @@
 """A member at work in their company's database: the first argument of every rule."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,8 @@ class WorkspaceServices:
     """What every workspace works with; made once by the composition root.
 
     `on_leads` are the collections whose documents hang on a lead. `export_capsule` writes one of a company;
-    `permissions_now` says what somebody may do there at this moment.
+    `confirm` asks again whether it may be entered, `permissions_now` says what somebody may do there now.
+    `drawing` draws one picture at a time: each may take some hundred megabytes.
     """
 
     clock: Clock
@@ -47,7 +49,9 @@ class WorkspaceServices:
     trail: AuditTrail
     files: FileStore
     export_capsule: Callable[[TenantDatabase, Path], Awaitable[Exported]]
+    confirm: Callable[[TenantDatabase], Awaitable[None]]
     permissions_now: Callable[[Actor, TenantId], Awaitable[frozenset[Permission]]]
+    drawing: Executor
     keyring: Keyring
     public_url: str
     forms_url: str
@@ -116,6 +120,10 @@ class Workspace(Repeatable[TenantDatabase, Event]):
             raise
         finally:
             self._give_back_jobs(jobs)
+
+    def for_several_changes(self) -> "Workspace":
+        """Give the same workspace for a rule that makes several changes, each safe to repeat by itself."""
+        return Workspace(self.db, self.member, self.services, origin=self.origin)
 
     def audit(
         self,

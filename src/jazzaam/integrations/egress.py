@@ -19,8 +19,10 @@ from jazzaam.errors import Unavailable
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_TRANSLATED: Final = ipaddress.ip_network("64:ff9b::/96")
-"""IPv4 behind a translator (RFC 6052): what it means is not ours to see."""
+_NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(one) for one in ("64:ff9b::/96", "192.0.0.0/24", "3fff::/20")
+)
+"""Beside what the library knows: IPv4 behind a translator (RFC 6052), assignments, documentation."""
 _HTTPS: Final = 443
 _MOST_ADDRESSES: Final = 16
 
@@ -134,9 +136,11 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
-        hidden = address.sixtofour is not None or address.teredo is not None or address in _TRANSLATED
+        hidden = address.sixtofour is not None or address.teredo is not None
         if hidden or address.is_site_local:
             return False
+    if any(address.version == network.version and address in network for network in _NOT_PUBLIC):
+        return False
     return address.is_global and not address.is_multicast and not address.is_reserved
 
 

@@ -125,7 +125,7 @@ async def export(
                 await _write_rows(writer, CompanyScope(system, owner), row)
             _finish(writer, counts, time, keyring)
             file.flush()
-            os.fsync(file.fileno())
+            await asyncio.to_thread(os.fsync, file.fileno())
         _publish(draft, path)
     finally:
         draft.unlink(missing_ok=True)
@@ -212,7 +212,7 @@ async def _copy_all(writer: Writer, database: AsyncDatabase[Document], names: Se
             collection = database.get_collection(name, read_concern=ReadConcern("majority"))
             found = collection.find_raw_batches({}, sort=[("_id", 1)], batch_size=_BATCH, session=session)
             async for batch in _raw(found):
-                writer.write(Kind.documents, batch)
+                await asyncio.to_thread(writer.write, Kind.documents, batch)
 
 
 async def _raw(batches: Any) -> AsyncGenerator[bytes]:
@@ -240,7 +240,7 @@ async def _correct(
                 wanted = [decode(one)["_id"] for one in some]
                 found = database[name].find_raw_batches({"_id": {"$in": wanted}}, session=session)
                 async for batch in _raw(found):
-                    writer.write(Kind.documents, batch)
+                    await asyncio.to_thread(writer.write, Kind.documents, batch)
     return counts, time
 
 

@@ -82,12 +82,16 @@ class Erasure:
 
         Without it, a plan to erase that was made before stands. What a tenant did `by_tenant` itself it can
         undo, until somebody else suspends it. `within` as in `Catalog.alter`. Safe to repeat. Raises
-        `TenantNotFound`, or `TenantBusy` for one that is not complete.
+        `TenantNotFound`, or `TenantBusy` for one that is not complete, or that somebody else suspended
+        before it does so `by_tenant`.
         """
-        held = [TenantStatus.active, TenantStatus.suspended]
+        held: Document = {"status": {"$in": [TenantStatus.active, TenantStatus.suspended]}}
+        if by_tenant:
+            own = {"status": TenantStatus.suspended, "byTenant": True}
+            held = {"$or": [{"status": TenantStatus.active}, own]}
         when = {} if erase_after is None else {"eraseAfter": erase_after}
         new = {"status": TenantStatus.suspended, "byTenant": by_tenant, **when}
-        return await self._move(tenant_id, {"status": {"$in": held}}, {"$set": new}, within)
+        return await self._move(tenant_id, held, {"$set": new}, within)
 
     async def resume(
         self, tenant_id: TenantId, *, by_tenant: bool = False, within: SystemDatabase | None = None

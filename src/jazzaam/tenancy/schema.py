@@ -88,6 +88,7 @@ def fingerprint(collections: Sequence[CollectionSpec], data_version: int = 0) ->
             "name": spec.name,
             "indexes": [index.definition() for index in spec.indexes],
             "validator": dict(spec.validator or {}),
+            **({"atFirstUse": True} if spec.at_first_use else {}),
         }
         for spec in sorted(collections, key=lambda spec: spec.name)
     ]

@@ -15,7 +15,10 @@ from jazzaam.control.accounts.tokens import (
 from jazzaam.signing import Keyring
 
 OLD, NEW = "o" * 32, "n" * 32
-NOW = datetime.now(UTC)
+
+
+def now():
+    return datetime.now(UTC)
 
 
 @pytest.fixture
@@ -26,7 +29,7 @@ def session():
 def test_what_is_written_is_read(session):
     keyring = Keyring([NEW])
 
-    access = AccessTokens(keyring).read(write_access_token(keyring, session, NOW), NOW)
+    access = AccessTokens(keyring).read(write_access_token(keyring, session, now()), now())
     refresh = read_refresh_token(keyring, write_refresh_token(keyring, session))
 
     assert access.session_id == str(session.id)
@@ -39,10 +42,10 @@ def test_what_is_written_is_read(session):
 def test_the_first_secret_signs_and_all_verify(session):
     before, after = Keyring([OLD]), Keyring([NEW, OLD])
 
-    assert AccessTokens(after).read(write_access_token(before, session, NOW), NOW).role_version == 3
+    assert AccessTokens(after).read(write_access_token(before, session, now()), now()).role_version == 3
     assert read_refresh_token(after, write_refresh_token(before, session)).generation == 7
     with pytest.raises(TokenRefused):
-        AccessTokens(before).read(write_access_token(after, session, NOW), NOW)
+        AccessTokens(before).read(write_access_token(after, session, now()), now())
     with pytest.raises(TokenRefused):
         read_refresh_token(before, write_refresh_token(after, session))
 
@@ -51,7 +54,9 @@ def test_a_token_ends(session):
     keyring = Keyring([NEW])
 
     with pytest.raises(TokenRefused):
-        AccessTokens(keyring).read(write_access_token(keyring, session, NOW - timedelta(minutes=16)), NOW)
+        AccessTokens(keyring).read(
+            write_access_token(keyring, session, now() - timedelta(minutes=16)), now()
+        )
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,7 @@ def test_a_token_ends(session):
 )
 def test_a_token_that_says_less_or_other_is_refused(session, change):
     keyring = Keyring([NEW])
-    token = write_access_token(keyring, session, NOW)
+    token = write_access_token(keyring, session, now())
     claims = jwt.decode(token, options={"verify_signature": False})
     claims = {name: value for name, value in {**claims, **change}.items() if value is not None}
     header = {"kid": keyring.current_id, "typ": "at+jwt"}
@@ -73,16 +78,16 @@ def test_a_token_that_says_less_or_other_is_refused(session, change):
     forged = jwt.encode(claims, keyring.key("access token"), "HS256", header)
 
     with pytest.raises(TokenRefused):
-        AccessTokens(keyring).read(forged, NOW)
+        AccessTokens(keyring).read(forged, now())
 
 
 def test_neither_no_signature_nor_another_type_is_taken(session):
     """Tokens named neither kind, issuer nor audience (S-45)."""
     keyring = Keyring([NEW])
-    claims = jwt.decode(write_access_token(keyring, session, NOW), options={"verify_signature": False})
+    claims = jwt.decode(write_access_token(keyring, session, now()), options={"verify_signature": False})
     unsigned = jwt.encode(claims, None, "none", {"kid": keyring.current_id, "typ": "at+jwt"})
     other = jwt.encode(claims, keyring.key("access token"), "HS256", {"kid": keyring.current_id})
 
     for forged in (unsigned, other, "", "a.b.c"):
         with pytest.raises(TokenRefused):
-            AccessTokens(keyring).read(forged, NOW)
+            AccessTokens(keyring).read(forged, now())

@@ -321,16 +321,27 @@ async def test_somebody_who_says_no_is_told_so(browser):
     assert (await browser.ours.get(place)).json()["type"] == "/problems/IdentityRefused"
 
 
-async def test_one_persons_identity_at_two_providers_is_one_account(browser):
-    email = an_address()
-    google, _ = await browser.me(await browser.sign_in(await browser.known(email=email)))
-    zoho, headers = await browser.me(
-        await browser.sign_in(await browser.known(email=email), "/api/v1/auth/zoho")
-    )
+async def test_one_person_at_two_providers_is_one_account(browser, make_company, plane):
+    acme = await make_company("Acme")
+    zoho = {"issuer": "https://zoho.example", "subject": str(ObjectId()), "provider": "zoho"}
+    row = {"_id": ObjectId(), "accountId": ObjectId(acme.id), "createdAt": plane.clock.now(), **zoho}
+    await plane.db[IDENTITIES].insert(row)
 
-    assert google["id"] == zoho["id"]
+    me, headers = await browser.me(await browser.sign_in(await browser.known(email=acme.email)))
+
+    assert me["id"] == acme.id
     listed = (await browser.ours.get("/api/v1/me/identities", headers=headers)).json()["items"]
-    assert [one["provider"] for one in listed] == ["google", "zoho"]
+    assert [one["provider"] for one in listed] == ["zoho", "google"]
+
+
+async def test_who_got_somebodys_address_later_is_not_them(browser):
+    """A provider gives an address to another person, never a subject."""
+    email = an_address()
+    await browser.me(await browser.sign_in(await browser.known(email=email)))
+
+    answer = await browser.sign_in(await browser.known(email=email))
+
+    assert answer.json()["type"] == "/problems/IdentityRefused"
 
 
 async def test_a_way_in_is_taken_away_but_not_the_last(browser, make_company):

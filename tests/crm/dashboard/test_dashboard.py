@@ -14,7 +14,7 @@ KINDS = [
     {"status": "cold", "bant": {"totalScore": 59, "category": "warm"}},
     {"status": "cold", "bant": {"totalScore": 59, "category": "cold"}},
     {"status": "win", "conversionData": {"converted": True}},
-    {"status": "from elsewhere"},
+    {"status": "from elsewhere", "bant": {"totalScore": "90"}},
 ]
 
 

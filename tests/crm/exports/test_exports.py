@@ -3,6 +3,7 @@ import contextlib
 import dataclasses
 from datetime import timedelta
 from io import BytesIO
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,10 +15,11 @@ from jazzaam.control.memberships.models import Actor, ActorKind
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.crm.exports import service
+from jazzaam.crm.exports.models import EXPORTS as ROWS
 from jazzaam.crm.exports.service import Link
 from jazzaam.crm.exports.writing import write_export
 from jazzaam.crm.workspace import Workspace
-from jazzaam.integrations.files import FileMissing, Shelf
+from jazzaam.integrations.files import Shelf
 from jazzaam.jobs import outbox
 from jazzaam.jobs.models import JOBS, Place
 from jazzaam.jobs.run import JobCancelled
@@ -103,7 +105,9 @@ async def test_a_companys_files_travel_with_it(client, acme, run_jobs, tmp_path)
     found = collections_in((await client.get(local(row["url"]))).content, tmp_path / "capsule")
 
     [file] = found["files.files"]
-    assert found["settings"][0]["fileId"] == file["_id"]
+    assert {"logo": file["_id"]}.items() <= {
+        row["_id"]: row.get("fileId") for row in found["settings"]
+    }.items()
     assert sum(len(chunk["data"]) for chunk in found["files.chunks"]) == file["length"]
 
 
@@ -208,14 +212,7 @@ async def test_a_download_breaks_off_and_never_looks_complete(
 ):
     """It is read by a client that takes its time; the answer's announced length is never reached."""
     person, headers = colleague
-    export_id = ObjectId(done["id"])
-    files = acme.workspace.services.files
-
-    async def pieces():
-        for _ in range(40):
-            yield bytes(250_000)
-
-    await files.put(acme.db, Shelf.exports, export_id, pieces())
+    await make_long(acme, done)
     theirs = await listed(client, headers, done["id"])
     taken, broke_off = await fetch_slowly(
         app, local(theirs["url"]), lambda: cut_off(how, client, acme, person, headers, plane, application)
@@ -225,7 +222,38 @@ async def test_a_download_breaks_off_and_never_looks_complete(
     assert 0 < taken < 10_000_000
 
 
-async def fetch_slowly(app, url, after_first):
+async def make_long(acme, done):
+    """Put ten megabytes in the place of an export's file."""
+    row = await acme.db[ROWS].find_one({"_id": ObjectId(done["id"])}, {"fileId": 1})
+
+    async def pieces():
+        for _ in range(40):
+            yield bytes(250_000)
+
+    await acme.workspace.services.files.put(acme.db, Shelf.exports, row["fileId"], pieces())
+
+
+async def test_a_download_that_was_begun_goes_on_when_its_link_is_over(app, acme, done):
+    await make_long(acme, done)
+    keyring, now = acme.workspace.services.keyring, acme.workspace.clock.now()
+    text = urlsplit(done["url"]).query.removeprefix("link=")
+    ends_at = now + timedelta(seconds=1)
+    short = service.write_link(keyring, service.read_link(keyring, text, now), ends_at)
+    late = asyncio.Event()
+
+    async def until_late():
+        while acme.workspace.clock.now() <= ends_at:
+            await asyncio.sleep(0.05)
+        late.set()
+
+    address = f"{EXPORTS}/{done['id']}/file?link={short}"
+    taken, broke_off = await fetch_slowly(app, address, until_late, pause=0)
+
+    assert late.is_set()
+    assert (taken, broke_off) == (10_000_000, False)
+
+
+async def fetch_slowly(app, url, after_first, pause=0.05):
     """Call the application as a server does, and take one piece every 50 ms after the first."""
     path, _, query = url.partition("?")
     taken, first = 0, True
@@ -245,7 +273,7 @@ async def fetch_slowly(app, url, after_first):
             if first:
                 first = False
                 await after_first()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(pause)
 
     with contextlib.suppress(BaseExceptionGroup, Exception):
         await app(scope, receive, send)
@@ -279,7 +307,8 @@ async def test_a_running_export_ends_when_who_asked_may_no_more(
 
 
 async def test_one_who_may_no_more_when_it_is_written_leaves_no_file(acme, application):
-    asker, export_id = Actor(ActorKind.account, acme.id), ObjectId()
+    asker, run = Actor(ActorKind.account, acme.id), SimpleNamespace(id=ObjectId())
+    await acme.db[ROWS].insert({"_id": run.id})
     answers = iter([frozenset({"leads:export"}), frozenset()])
 
     async def permissions_now(_actor, _tenant_id):
@@ -288,10 +317,10 @@ async def test_one_who_may_no_more_when_it_is_written_leaves_no_file(acme, appli
     services = dataclasses.replace(application.workspaces, permissions_now=permissions_now)
     workspace = Workspace(acme.db, acme.workspace.member, services)
     with pytest.raises(JobCancelled):
-        await write_export(workspace, export_id, asker)
+        await write_export(workspace, run, asker)
 
-    with pytest.raises(FileMissing):
-        await services.files.size(acme.db, Shelf.exports, export_id)
+    assert await acme.db.raw["exports.files"].count_documents({}) == 0
+    assert await acme.db.raw["exports.chunks"].count_documents({}) == 0
 
 
 @pytest.mark.parametrize("role", [Role.member, Role.viewer])
@@ -363,3 +392,74 @@ async def test_a_dedicated_company_exports_as_its_own_user(
     assert row["status"] == "done"
     content = (await client.get(local(row["url"]))).content
     assert len(collections_in(content, tmp_path / "capsule")["leads"]) == 1
+
+
+async def test_ten_who_ask_at_once_are_not_more_than_the_plan_allows(client, acme, application):
+    await application.deployment.tenancy.catalog.alter(
+        {"_id": acme.id}, {"$set": {"limits.exportsAtOnce": 1}}
+    )
+
+    answers = await asyncio.gather(*(client.post(EXPORTS, headers=acme.headers) for _ in range(10)))
+
+    assert sorted(answer.status_code for answer in answers) == [202, *[402] * 9]
+
+
+async def test_a_request_that_comes_again_gets_its_answer_though_there_is_no_room(
+    client, acme, application
+):
+    await application.deployment.tenancy.catalog.alter(
+        {"_id": acme.id}, {"$set": {"limits.exportsAtOnce": 1}}
+    )
+    headers = {**acme.headers, "Idempotency-Key": "once"}
+
+    first, again = [await client.post(EXPORTS, headers=headers) for _ in range(2)]
+
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+
+
+async def test_older_exports_make_room(client, acme, run_jobs):
+    made = []
+    for _ in range(4):
+        made.append(await ask(client, acme.headers))
+        while await run_jobs(acme):
+            pass
+
+    left = (await client.get(EXPORTS, headers=acme.headers)).json()["items"]
+    assert [one["id"] for one in left] == made[:0:-1]
+    assert await acme.db.raw["exports.files"].count_documents({}) == 3
+
+
+async def test_an_export_that_is_written_after_it_was_forgotten_leaves_nothing(acme, application):
+    run = SimpleNamespace(id=ObjectId())
+    await acme.db[ROWS].insert({"_id": run.id})
+
+    async def slow(db, path):
+        await acme.db[ROWS].delete_many({"_id": run.id})
+        return await application.workspaces.export_capsule(db, path)
+
+    services = dataclasses.replace(application.workspaces, export_capsule=slow)
+    workspace = Workspace(acme.db, acme.workspace.member, services)
+    with pytest.raises(JobCancelled):
+        await write_export(workspace, run, Actor(ActorKind.account, acme.id))
+
+    assert await acme.db.raw["exports.files"].count_documents({}) == 0
+
+
+async def test_a_running_export_of_a_company_that_is_closed_ends_within_seconds(client, acme, application):
+    export_id = await ask(client, acme.headers)
+    begun = asyncio.Event()
+
+    async def slow(_db, _path):
+        begun.set()
+        await asyncio.sleep(60)
+
+    services = dataclasses.replace(application.workspaces, export_capsule=slow)
+    runner = create_runner(dataclasses.replace(application, workspaces=services))
+    running = asyncio.create_task(runner.run(Place("main", acme.id, ObjectId(export_id), 0)))
+    await begun.wait()
+    await application.deployment.erasure.suspend(acme.workspace.db.tenant.id)
+    async with asyncio.timeout(3):
+        await running
+
+    assert (await outbox.show(acme.db, ObjectId(export_id)))["state"] == "queued", "it waits with it"
+    assert await acme.db.raw["exports.files"].count_documents({}) == 0

@@ -1,14 +1,19 @@
 import asyncio
+import contextlib
 from io import BytesIO
 from urllib.parse import urlsplit
 
 import pytest
 from bson import ObjectId
-from PIL import Image, PngImagePlugin
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageOps, PngImagePlugin
 
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.crm.logo import service
+from jazzaam.crm.logo.events import LogoReplaced
+from jazzaam.crm.logo.jobs import remove_file
 from jazzaam.crm.logo.picture import NotAPicture, drawn_anew
 from jazzaam.integrations.files import FileMissing, Shelf
 from jazzaam.signing import Keyring
@@ -62,6 +67,76 @@ def test_nothing_that_was_sent_comes_through_but_its_pixels():
         assert b"hidden" not in drawn.png
         assert b"where I live" not in drawn.png
     assert drawn_anew(turned)[1:] == (20, 40)
+
+
+def test_deep_greys_are_scaled_and_not_cut_off():
+    out = BytesIO()
+    Image.new("I;16", (4, 4), 32_768).save(out, "PNG")
+
+    with Image.open(BytesIO(drawn_anew(out.getvalue()).png)) as drawn:
+        assert drawn.getpixel((1, 1)) == (128, 128, 128)
+
+
+def test_colours_stay_what_they_were():
+    for kind in ("PNG", "WEBP"):
+        sent = picture(kind, lossless=True) if kind == "WEBP" else picture(kind)
+        with Image.open(BytesIO(drawn_anew(sent).png)) as drawn:
+            assert drawn.getpixel((1, 1)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_each_orientation_is_turned_as_a_viewer_turns_it(orientation):
+    marked = Image.new("RGB", (3, 2), "white")
+    marked.putpixel((0, 0), (0, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    out = BytesIO()
+    marked.save(out, "PNG", exif=exif)
+    with Image.open(BytesIO(out.getvalue())) as viewed:
+        expected = list(ImageOps.exif_transpose(viewed).convert("RGB").get_flattened_data())
+
+    with Image.open(BytesIO(drawn_anew(out.getvalue()).png)) as drawn:
+        assert list(drawn.get_flattened_data()) == expected
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_bytes_that_were_changed_are_a_picture_or_none(data):
+    exif = Image.Exif()
+    exif[0x010E], exif[0x0112], exif[0x8769] = "d", 6, {0x9003: "x"}
+    sent = bytearray(picture("JPEG", exif=exif))
+    for _ in range(data.draw(st.integers(1, 6))):
+        sent[data.draw(st.integers(0, len(sent) - 1))] = data.draw(st.integers(0, 255))
+
+    with contextlib.suppress(NotAPicture):
+        drawn_anew(bytes(sent))
+
+
+async def test_a_setting_that_is_no_logo_is_none_and_can_be_replaced(client, acme):
+    """Another system may have left one."""
+    await acme.db.raw["settings"].insert_one({"_id": "logo", "url": "https://cdn.example/x.png"})
+
+    assert (await client.get(LOGO, headers=acme.headers)).status_code == 404
+    assert (await put(client, acme, picture())).status_code == 200
+    assert (await client.get(LOGO, headers=acme.headers)).status_code == 200
+
+
+async def test_a_file_that_never_became_the_logo_is_removed_and_the_logo_is_not(client, acme, application):
+    shown = await put(client, acme, picture())
+    left = ObjectId()
+
+    async def once():
+        yield b"left by a crash"
+
+    await application.workspaces.files.put(acme.db, Shelf.files, left, once())
+    logo = await acme.db.raw["settings"].find_one({"_id": "logo"})
+    for file_id in (left, logo["fileId"]):
+        await remove_file.run(acme.workspace, LogoReplaced(file_id))
+
+    assert [one["_id"] async for one in acme.db.raw["files.files"].find()] == [logo["fileId"]]
+    assert (await client.get(path_of(shown))).status_code == 200
+    waiting = await acme.db.raw["jobs"].count_documents({"name": "logo.remove_file", "state": "queued"})
+    assert waiting == 1, "what removes it, should it be no logo then"
 
 
 def test_a_large_one_is_made_smaller():

@@ -40,3 +40,12 @@ async def test_each_part_is_needed(client, acme, name):
 
     assert answer.status_code == 422
     assert await acme.db[FORMS].count({}) == 0
+
+
+async def test_with_a_key_it_makes_every_form_and_is_answered_again(client, acme):
+    headers = {**acme.headers, "Idempotency-Key": "once"}
+
+    answers = [await client.post(ONBOARDING, json=TOLD, headers=headers) for _ in range(2)]
+
+    assert [one.status_code for one in answers] == [200, 200]
+    assert await acme.db[FORMS].count({}) == 4

@@ -11,6 +11,7 @@ import pytest
 from bson import ObjectId
 from tests.processes import accepts, free_port, until
 
+from jazzaam.composition import compose
 from jazzaam.integrations.files import FileMissing, FilesUnavailable, Shelf
 from jazzaam.integrations.files.gridfs import GridFsStore
 from jazzaam.integrations.files.s3 import S3FileStore
@@ -142,6 +143,23 @@ async def test_an_erased_tenants_files_are_removed_from_the_bucket(s3, acme, glo
     with pytest.raises(FileMissing):
         await whole(s3, acme.db, ObjectId(acme.id))
     assert await whole(s3, globex.db, ObjectId(globex.id)) == b"x"
+
+
+async def test_an_erasure_reaches_the_bucket(s3_port, s3, settings, acme, globex):
+    address = f"s3://jazzaam/files?endpoint=http://127.0.0.1:{s3_port}&region=us-east-1"
+    known = {"files_url": address, "files_key_id": "key-id", "files_secret": "key-secret"}
+    erasing = compose(settings.model_validate({**settings.model_dump(), **known}))
+    file_id, erasure = ObjectId(), erasing.deployment.erasure
+    for company in (acme, globex):
+        await s3.put(company.db, Shelf.files, file_id, pieces([b"x"]))
+
+    await erasure.suspend(TenantId(acme.id))
+    await erasure.erase(TenantId(acme.id), erasing.control.clock.now)
+    await erasing.deployment.close()
+
+    with pytest.raises(FileMissing):
+        await whole(s3, acme.db, file_id)
+    assert await whole(s3, globex.db, file_id) == b"x"
 
 
 async def test_a_server_that_does_not_let_us_in_says_nothing_of_itself(s3_port, acme):

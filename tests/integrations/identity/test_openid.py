@@ -23,7 +23,7 @@ CLAIMS = {
     "sub": "somebody",
     "aud": "our-client",
     "iat": NOW,
-    "exp": NOW + 300,
+    "exp": NOW + 86_400,
     "nonce": "the nonce",
     "email": "ada@example.com",
     "email_verified": True,

@@ -1,11 +1,13 @@
 """Opening a session: the one place where tokens are made for somebody who has shown who they are."""
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bson import ObjectId
 
-from jazzaam.control.accounts.models import SESSION_LASTS, Session
+from jazzaam.control.accounts.errors import TokenRefused
+from jazzaam.control.accounts.models import SESSION_LASTS, Principal, Session
 from jazzaam.control.accounts.repository import SessionRepository
 from jazzaam.control.accounts.tokens import ACCESS_LASTS, write_access_token, write_refresh_token
 from jazzaam.control.audit.models import Action, Resource
@@ -23,11 +25,20 @@ class TokenPair:
 
 
 async def open_session(
-    plane: ControlPlane, account_id: ObjectId, membership: Membership | None
+    plane: ControlPlane,
+    account_id: ObjectId,
+    membership: Membership | None,
+    proof: Callable[[], Awaitable[None]],
 ) -> TokenPair:
-    """Begin a session in a company, or in none, and tell the audit log."""
+    """Begin a session in a company, or in none, and tell the audit log.
+
+    `proof` shows, in the same change, that what lets somebody in still does: a password may be reset, or
+    all sessions ended, while it was looked at. It writes what such an end writes, so that one waits for
+    the other.
+    """
 
     async def work() -> Session:
+        await proof()
         return await write_session(plane, account_id, membership)
 
     return tokens_of(plane, await plane.change(work))
@@ -57,6 +68,16 @@ async def write_session(
         account=account_id,
     )
     return session
+
+
+async def proved_by_session(plane: ControlPlane, principal: Principal) -> None:
+    """Go on, in the running change, only while this session lives; raises `TokenRefused`."""
+    if not await SessionRepository(plane.db).use(ObjectId(principal.session_id), plane.clock.now()):
+        raise TokenRefused
+
+
+async def proved_by_registration() -> None:
+    """Go on: the account was made just now, by who entered the code."""
 
 
 def tokens_of(plane: ControlPlane, session: Session) -> TokenPair:

@@ -117,17 +117,46 @@ class AccountRepository:
         except DuplicateKeyError:
             raise AccountExists from None
 
-    async def set_password(self, account_id: ObjectId, password_hash: str) -> None:
-        """Replace the stored hash; a reset that was asked for before is void."""
-        await self._own(account_id).update_one(
-            {}, {"$set": {"password": password_hash}, "$unset": {"passwordReset": ""}}
+    async def set_password(self, account: Account, password_hash: str) -> bool:
+        """Replace the hash that was read; a reset that was asked for before is void.
+
+        False when it is another by now.
+        """
+        return await self._own(account.id).update_one(
+            {"password": account.password_hash},
+            {
+                "$set": {"password": password_hash},
+                "$unset": {"passwordReset.seed": "", "passwordReset.endsAt": ""},
+            },
         )
 
+    async def sign_in(self, account: Account, at: datetime, better_hash: str | None = None) -> bool:
+        """Note that somebody signs in to an account as it was read; False when it is another by now.
+
+        Password and second factor are part of it. `better_hash` takes the place of the password's.
+        """
+        new = {"lastLoginAt": at} if better_hash is None else {"lastLoginAt": at, "password": better_hash}
+        return await self._own(account.id).update_one(
+            {
+                "isActive": {"$ne": False},
+                "password": account.password_hash,
+                **_factor_as_read(account.second_factor),
+            },
+            {"$set": new},
+        )
+
+    async def touch(self, account_id: ObjectId, at: datetime) -> None:
+        """Write an account, so that who changes what hangs on it does so one after the other."""
+        await self._own(account_id).update_one({}, {"$set": {"updatedAt": at}})
+
     async def begin_reset(self, email: str, seed: bytes, ends_at: datetime) -> ObjectId | None:
-        """Let a password be reset by who is mailed at an address; gives the account, if there is one."""
+        """Let a password be reset by who is mailed at an address; gives the account, if there is one.
+
+        A seed that was used is used up: the mail's job may come again.
+        """
         row = await self._db.unscoped(COMPANIES, "sign-in by address").find_one_and_update(
-            {"email": email, "isActive": {"$ne": False}},
-            {"$set": {"passwordReset": {"seed": seed, "endsAt": ends_at}}},
+            {"email": email, "isActive": {"$ne": False}, "passwordReset.used": {"$ne": seed}},
+            {"$set": {"passwordReset.seed": seed, "passwordReset.endsAt": ends_at}},
             {"_id": 1},
         )
         return row["_id"] if row else None
@@ -138,7 +167,13 @@ class AccountRepository:
         """Set the password of who was mailed, once; False when that reset is over or used."""
         return await self._own(account_id).update_one(
             {"passwordReset.seed": seed, "passwordReset.endsAt": {"$gt": at}},
-            {"$set": {"password": password_hash, "emailVerified": True}, "$unset": {"passwordReset": ""}},
+            {
+                "$set": {
+                    "password": password_hash,
+                    "emailVerified": True,
+                    "passwordReset": {"used": seed},
+                }
+            },
         )
 
     async def start_anew(self, account_id: ObjectId) -> None:
@@ -182,11 +217,11 @@ class AccountRepository:
         )
 
     async def confirm_second_factor(
-        self, account_id: ObjectId, step: int, recovery_hashes: list[bytes]
+        self, account_id: ObjectId, secret: object, step: int, recovery_hashes: list[bytes]
     ) -> bool:
-        """Ask for the second factor from now on; False when it is asked for already."""
+        """Ask from now on for the second factor that was read; False when it is another, or asked for."""
         return await self._own(account_id).update_one(
-            {"secondFactor.confirmed": False},
+            {"secondFactor.confirmed": False, "secondFactor.secret": secret},
             {
                 "$set": {
                     "secondFactor.confirmed": True,
@@ -280,6 +315,16 @@ class SessionRepository:
             },
         )
 
+    async def use(self, session_id: ObjectId, at: datetime) -> bool:
+        """Use a session for what must not outlive it, in the running change; False when it has ended."""
+        return await self._rows.update_one(
+            {"_id": session_id, "expiresAt": {"$gt": at}}, {"$set": {"usedAt": at}}
+        )
+
+    async def end_in_company(self, account_id: ObjectId, company_id: ObjectId) -> None:
+        """End an account's sessions in a company."""
+        await self._rows.delete_many({"accountId": account_id, "companyId": company_id})
+
     async def end(self, session_id: ObjectId, account_id: ObjectId | None = None) -> bool:
         """End a session, with `account_id` only that account's; False when there is none."""
         mine = {} if account_id is None else {"accountId": account_id}
@@ -300,6 +345,13 @@ def _account(row: Document) -> Account:
         second_factor=factor,
         email_verified=row.get("emailVerified") is True,
     )
+
+
+def _factor_as_read(factor: Document | None) -> Document:
+    """Give the filter of an account whose second factor is what was read."""
+    if factor is None:
+        return {"secondFactor.confirmed": {"$ne": True}}
+    return {"secondFactor.confirmed": True, "secondFactor.secret": factor.get("secret")}
 
 
 def has_second_factor(account: Document) -> bool:

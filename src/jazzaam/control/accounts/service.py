@@ -12,7 +12,7 @@ from jazzaam.control.accounts.errors import AccountExists, PasswordTooCommon, To
 from jazzaam.control.accounts.events import CodeRequested
 from jazzaam.control.accounts.jobs import CODE_PURPOSE
 from jazzaam.control.accounts.models import AccountType, Principal
-from jazzaam.control.accounts.opening import TokenPair, open_session
+from jazzaam.control.accounts.opening import TokenPair, open_session, proved_by_registration
 from jazzaam.control.accounts.repository import AccountRepository, has_second_factor
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.companies import repository as companies
@@ -120,7 +120,7 @@ async def verify_email(plane: ControlPlane, registration_token: str, code: str) 
         account_id, membership = await establish(plane, waiting)
     except AccountExists:
         raise _wrong_code() from None  # the same code, entered twice at once
-    return await open_session(plane, account_id, membership)
+    return await open_session(plane, account_id, membership, proved_by_registration)
 
 
 async def establish(plane: ControlPlane, registration: Registration) -> tuple[ObjectId, Membership | None]:

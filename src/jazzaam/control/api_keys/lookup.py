@@ -72,7 +72,7 @@ class ApiKeys:
         """Read a key, and how who made it stands in the company now: it can do no more than they."""
         key = await key_by_hash(self._system(), digest)
         standing = await self._standing_of(key.created_by, key.company_id) if key else None
-        if key is None or standing is None:
+        if key is None or standing is None or standing.value.lacks_second_factor:
             return None
         actor = Actor(ActorKind.api_key, str(key.id))
         permissions = key.scopes & standing.value.permissions

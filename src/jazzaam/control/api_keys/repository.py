@@ -51,6 +51,10 @@ class ApiKeyRepository:
         """Take a key away; False when there is none."""
         return await self._rows.delete_many({"_id": key_id}) > 0
 
+    async def remove_made_by(self, account_id: ObjectId) -> None:
+        """Take away the keys that an account made."""
+        await self._rows.delete_many({"createdBy": account_id})
+
     async def note_use(self, key_id: ObjectId, at: datetime) -> None:
         """Keep when a key was last used, unless that was written within a minute."""
         stale = {"$or": [{"lastUsedAt": None}, {"lastUsedAt": {"$lt": at - USED_EVERY}}]}

@@ -11,6 +11,7 @@ from jazzaam.control.api_keys.repository import ApiKeyRepository
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.models import Member
 from jazzaam.control.memberships.permissions import KEY_SCOPES, Permission
+from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.control.plane import ControlPlane
 from jazzaam.errors import FieldError, InvalidInput
 from jazzaam.tenancy.database import Document
@@ -60,6 +61,9 @@ async def create_key(plane: ControlPlane, member: Member, new: NewApiKey) -> tup
 
     async def work() -> None:
         keys = ApiKeyRepository(plane.db, member.company_id)
+        team = MembershipRepository(plane.db, member.company_id)
+        await team.take_turn()
+        await team.require(member.account_id, Permission.settings_write)
         if await keys.count() >= MOST_KEYS:
             raise TooManyApiKeys
         await keys.add(row)

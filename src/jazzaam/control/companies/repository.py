@@ -85,15 +85,16 @@ async def add_company(db: SystemDatabase, company_id: ObjectId, name: str, at: d
 async def remove_company(db: SystemDatabase, tenant_id: TenantId) -> None:
     """Remove an erased company's document; safe to repeat.
 
-    A self-registered company shares it with its first account. When that person works elsewhere too, the
-    account stays, and only what was the company's goes.
+    A self-registered company shares it with its first account. The account goes too only when that person
+    worked here to the end, and nowhere else: whom the company let go, or who works elsewhere, keeps it, and
+    only what was the company's goes. Memberships are removed after it.
     """
     company_id = ObjectId(tenant_id)
-    works_elsewhere = await db.unscoped(MEMBERSHIPS, "an account's companies").find_one(
-        {"accountId": company_id, "isActive": True}, {"_id": 1}
-    )
     rows = CompanyScope(db, company_id)[COMPANIES]
-    if works_elsewhere is None:
+    places = db.unscoped(MEMBERSHIPS, "an account's companies").find(
+        {"accountId": company_id, "isActive": True}, {"companyId": 1}
+    )
+    if [place["companyId"] async for place in places] == [company_id]:
         await rows.delete_many({})
         return
     kept = {field: f"${field}" for field in ACCOUNT_FIELDS}

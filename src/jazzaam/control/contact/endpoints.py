@@ -5,8 +5,9 @@ from fastapi import APIRouter, Request, Response
 from jazzaam.control.contact import service
 from jazzaam.control.contact.schemas import ContactMessage
 from jazzaam.control.contact.service import NewMessage
-from jazzaam.control.dependencies import Plane, limits_of
+from jazzaam.control.dependencies import PlaneOnceForAnybody, limits_of
 from jazzaam.control.memberships.access import Access, needs
+from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.errors import TooManyRequests
 from jazzaam.web.origin import network_of
 from jazzaam.web.problems import documented
@@ -21,10 +22,11 @@ _HOUR = 3600
     status_code=202,
     response_class=Response,
     summary="Write to who runs the platform",
+    dependencies=[IDEMPOTENT],
     openapi_extra=needs(Access.nothing),
     responses=documented(TooManyRequests),
 )
-async def write(request: Request, body: ContactMessage, plane: Plane) -> Response:
+async def write(request: Request, body: ContactMessage, plane: PlaneOnceForAnybody) -> Response:
     """Leave a message; it is kept, and mailed to who runs the platform."""
     limits, settings = limits_of(request)
     network = network_of(request)

@@ -13,12 +13,14 @@ from jazzaam.control.dependencies import (
     CompanyPerson,
     CurrentPrincipal,
     Plane,
+    PlaneOnce,
     limits_of,
 )
 from jazzaam.control.memberships.access import Access, needs
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.passwords.errors import WrongPassword
 from jazzaam.control.passwords.service import require_password
+from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.errors import TooManyRequests
 from jazzaam.web.problems import documented
 
@@ -46,16 +48,17 @@ async def delete_company(
     account = str(principal.account_id)
     await limits.spend("passwords-account", account, limit=settings.codes_per_account, seconds=_QUARTER)
     await require_password(plane, principal, body.password, "/password")
-    return Deleted(erase_after=await service.delete_company(plane, member))
+    return Deleted(erase_after=await service.delete_company(plane, principal, member))
 
 
 @router.post(
     "/restore",
     status_code=204,
     summary="Restore a deleted company",
+    dependencies=[IDEMPOTENT],
     openapi_extra=needs(Access.owner),
     responses=documented(*COMPANY_ERRORS, NotAPerson, NotRestorable),
 )
-async def restore_company(member: CompanyOwner, plane: Plane) -> None:
+async def restore_company(member: CompanyOwner, plane: PlaneOnce) -> None:
     """Open a company again that an owner deleted; one that who runs the platform closed stays closed."""
     await service.restore_company(plane, member)

@@ -11,8 +11,9 @@ from jazzaam.events import Event
 
 @dataclass(frozen=True, slots=True)
 class CompanyDeleted(Event):
-    """An owner deleted a company; it is erased after `erase_after`."""
+    """An owner deleted a company; `account_id` is one of its owners, it is erased after `erase_after`."""
 
     kind: ClassVar[str] = "company.deleted"
     company_id: ObjectId
+    account_id: ObjectId
     erase_after: datetime

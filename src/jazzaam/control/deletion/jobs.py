@@ -1,14 +1,14 @@
-"""What the end of a company does later: the mails to its owners."""
+"""What the end of a company does later: the mail to each owner."""
 
 from typing import Final
 
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.deletion.events import CompanyDeleted
 from jazzaam.control.mails import RETRY, send
-from jazzaam.control.memberships.permissions import Role
-from jazzaam.control.memberships.repository import MembershipRepository, names_of
+from jazzaam.control.memberships.repository import names_of
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import job
+from jazzaam.tenancy.models import TenantId, TenantStatus
 
 _TEXT: Final = """\
 {company} was deleted. Nobody can enter it any more.
@@ -18,16 +18,17 @@ Everything of it is erased after {until:%Y-%m-%d %H:%M} UTC. Until then an owner
 """
 
 
-@job("deletion.mail_owners", atomic=False, retry=RETRY)
-async def mail_owners(plane: ControlPlane, event: CompanyDeleted) -> None:
-    """Mail every owner until when the company can be restored."""
-    team = await MembershipRepository(plane.db, event.company_id).all()
-    owners = [row["accountId"] for row in team if row["role"] == Role.owner and row["isActive"]]
+@job("deletion.mail_owner", atomic=False, retry=RETRY)
+async def mail_owner(plane: ControlPlane, event: CompanyDeleted) -> None:
+    """Mail an owner until when the company can be restored; one that was restored meanwhile is no news."""
+    tenant = await plane.services.tenancy.catalog.find(TenantId(str(event.company_id)))
+    account = await AccountRepository(plane.db).get(event.account_id)
+    if account is None or tenant is None or tenant.status is not TenantStatus.suspended:
+        return
     names = await names_of(plane.db, [event.company_id])
     text = _TEXT.format(
         company=" ".join(names.get(event.company_id, "").split()) or "Your company",
         until=event.erase_after,
         url=plane.services.public_url,
     )
-    for person in (await AccountRepository(plane.db).people(owners)).values():
-        await send(plane.services, person["email"], "Your company was deleted", text)
+    await send(plane.services, account.email, "Your company was deleted", text)

@@ -51,6 +51,11 @@ class IdentityRepository:
         """List an account's identities, the oldest first."""
         return await self._rows.find({"accountId": account_id}, _SHOWN, sort=[("_id", 1)]).to_list()
 
+    async def has_of(self, account_id: ObjectId, issuer: str) -> bool:
+        """Tell whether somebody of a provider has an account."""
+        theirs = {"accountId": account_id, "issuer": issuer}
+        return await self._rows.find_one(theirs, {"_id": 1}) is not None
+
     async def remove(self, account_id: ObjectId, identity_id: ObjectId) -> bool:
         """Take one of an account's away; False when there is none."""
         return await self._rows.delete_many({"_id": identity_id, "accountId": account_id}) > 0

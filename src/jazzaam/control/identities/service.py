@@ -40,6 +40,19 @@ class Answer:
     issuer: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Whose an identity is, if anybody's; `linked` tells that it was known already."""
+
+    account: Account | None
+    linked: bool
+
+    @property
+    def takes_over(self) -> bool:
+        """Whether it takes an account over whose address nobody had proved."""
+        return self.account is not None and not self.linked and not self.account.email_verified
+
+
 async def begin(plane: ControlPlane, name: Provider) -> tuple[str, str]:
     """Begin an attempt; gives the provider's address, and the cookie that makes the browser the only one.
 
@@ -61,10 +74,11 @@ async def finish(plane: ControlPlane, name: Provider, cookie: str | None, answer
     if attempt is None or not hmac.compare_digest(attempt.state.encode(), answer.state.encode()):
         raise IdentityRefused
     identity = _with_our_address(await provider.identity(attempt, answer.code, answer.issuer))
-    account, takes_over = await _account_of(plane, identity)
-    if account is not None and account.second_factor is not None and not takes_over:
+    found = await _found(plane, identity)
+    account = found.account
+    if account is not None and account.second_factor is not None and not found.takes_over:
         raise SecondFactorNext(write_waiting(keyring, account.id, name, identity, now))
-    return await _enter(plane, name, identity, account, takes_over=takes_over)
+    return await _enter(plane, name, identity, found)
 
 
 async def finish_with_code(plane: ControlPlane, token: str, code: str) -> TokenPair:
@@ -73,11 +87,11 @@ async def finish_with_code(plane: ControlPlane, token: str, code: str) -> TokenP
     if waiting is None:
         raise IdentityRefused
     account_id, name, identity = waiting
-    account, takes_over = await _account_of(plane, identity)
-    if account is None or account.id != account_id or takes_over:
+    found = await _found(plane, identity)
+    if found.account is None or found.account.id != account_id or found.takes_over:
         raise IdentityRefused
-    await require_second_factor(plane, account, code)
-    return await _enter(plane, name, identity, account, takes_over=False)
+    await require_second_factor(plane, found.account, code)
+    return await _enter(plane, name, identity, found)
 
 
 def account_waiting(plane: ControlPlane, token: str) -> str | None:
@@ -96,7 +110,9 @@ async def remove(plane: ControlPlane, principal: Principal, identity_id: ObjectI
 
     async def work() -> None:
         rows = IdentityRepository(plane.db)
-        account = await AccountRepository(plane.db).get(principal.account_id)
+        accounts = AccountRepository(plane.db)
+        await accounts.touch(principal.account_id, plane.clock.now())
+        account = await accounts.get(principal.account_id)
         if not await rows.remove(principal.account_id, identity_id):
             raise IdentityNotFound
         has_password = account is not None and account.password_hash is not None
@@ -107,14 +123,15 @@ async def remove(plane: ControlPlane, principal: Principal, identity_id: ObjectI
     await plane.change(work)
 
 
-async def _account_of(plane: ControlPlane, identity: Identity) -> tuple[Account | None, bool]:
+async def _found(plane: ControlPlane, identity: Identity) -> _Found:
     """Find whose an identity is, or will be: its account, or that of the address it vouches for.
 
-    Tells too whether it takes over an account whose address nobody had proved. Raises `AddressNotVouched`,
-    `IdentityRefused` for an account that is gone, `WrongCredentials` for one that is not active.
+    An account that somebody else of the same provider has is not linked: addresses are given to others,
+    subjects never. Raises `AddressNotVouched`, `IdentityRefused` for an account that is gone or another's,
+    `WrongCredentials` for one that is not active.
     """
-    accounts = AccountRepository(plane.db)
-    account_id = await IdentityRepository(plane.db).account_of(identity)
+    accounts, rows = AccountRepository(plane.db), IdentityRepository(plane.db)
+    account_id = await rows.account_of(identity)
     if account_id is None and identity.email is None:
         raise AddressNotVouched
     account = (
@@ -124,19 +141,30 @@ async def _account_of(plane: ControlPlane, identity: Identity) -> tuple[Account 
         raise IdentityRefused
     if account is not None and not account.is_active:
         await refuse(plane, account.email, account)
-    return account, account_id is None and account is not None and not account.email_verified
+    if account_id is None and account is not None and await rows.has_of(account.id, identity.issuer):
+        raise IdentityRefused
+    return _Found(account, linked=account_id is not None)
 
 
-async def _enter(
-    plane: ControlPlane, name: Provider, identity: Identity, account: Account | None, *, takes_over: bool
-) -> TokenPair:
-    """Begin a session, and before it what is missing: the account, the proof of its address, the link."""
+async def _enter(plane: ControlPlane, name: Provider, identity: Identity, found: _Found) -> TokenPair:
+    """Begin a session, and before it what is missing: the account, the proof of its address, the link.
+
+    Raises `IdentityRefused` when the account is not any more what was found.
+    """
 
     async def work() -> Session:
-        account_id = account.id if account else await _new_account(plane, name, identity)
-        if await IdentityRepository(plane.db).account_of(identity) is None:
-            if takes_over:
-                await _take_over(plane, account_id)
+        account, rows = found.account, IdentityRepository(plane.db)
+        if found.linked != (await rows.account_of(identity) is not None):
+            raise IdentityRefused
+        if account is None:
+            account_id = await _new_account(plane, name, identity)
+        elif await AccountRepository(plane.db).sign_in(account, plane.clock.now()):
+            account_id = account.id
+        else:
+            raise IdentityRefused
+        if found.takes_over:
+            await _take_over(plane, account_id)
+        if not found.linked:
             await _link(plane, name, identity, account_id, told=account is not None)
         memberships = await memberships_of(plane.db, account_id)
         return await write_session(plane, account_id, memberships[0] if memberships else None)

@@ -37,3 +37,4 @@ class Invitation:
     role: Role
     seed: bytes
     created_at: datetime
+    invited_by: ObjectId | None

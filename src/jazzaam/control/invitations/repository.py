@@ -11,7 +11,7 @@ from jazzaam.control.invitations.models import INVITATION_LASTS, INVITATIONS, In
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
 
-_FIELDS: Final = {"senderCompany": 1, "email": 1, "role": 1, "seed": 1, "createdAt": 1}
+_FIELDS: Final = {"senderCompany": 1, "email": 1, "role": 1, "seed": 1, "createdAt": 1, "invitedBy": 1}
 _SHOWN: Final = {"email": 1, "role": 1, "createdAt": 1}
 
 
@@ -29,7 +29,7 @@ class InvitationRepository:
         """Count what waits."""
         return await self._rows.count(_waiting(at))
 
-    async def add(self, invitation: Invitation, invited_by: ObjectId | None) -> None:
+    async def add(self, invitation: Invitation) -> None:
         """Write an invitation; raises `InvitationExists`."""
         await self._rows.delete_many(
             {"email": invitation.email, "createdAt": {"$lte": invitation.created_at - INVITATION_LASTS}}
@@ -42,7 +42,7 @@ class InvitationRepository:
                     "role": invitation.role,
                     "seed": invitation.seed,
                     "status": "pending",
-                    "invitedBy": invited_by,
+                    "invitedBy": invitation.invited_by,
                     "createdAt": invitation.created_at,
                 }
             )
@@ -61,6 +61,7 @@ class InvitationRepository:
             role=Role(row["role"]),
             seed=row["seed"],
             created_at=row["createdAt"],
+            invited_by=row.get("invitedBy"),
         )
 
     async def remove(self, invitation_id: ObjectId) -> bool:

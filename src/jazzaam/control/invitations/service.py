@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bson import ObjectId
 
 from jazzaam.control.accounts.models import AccountType, Principal, Session
-from jazzaam.control.accounts.opening import TokenPair, tokens_of, write_session
+from jazzaam.control.accounts.opening import TokenPair, proved_by_session, tokens_of, write_session
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.accounts.service import hash_new_password
 from jazzaam.control.audit.models import Action, Resource
@@ -22,7 +22,7 @@ from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.registrations.repository import RegistrationRepository
 from jazzaam.control.team.seats import require_seat, seats_taken
-from jazzaam.errors import FieldError, InvalidInput
+from jazzaam.errors import FieldError, Forbidden, InvalidInput
 from jazzaam.tenancy.database import Document
 from jazzaam.tenancy.errors import TenantNotFound
 from jazzaam.tenancy.models import TenantId, TenantStatus
@@ -51,18 +51,21 @@ async def invite(plane: ControlPlane, member: Member, email: str, role: Role) ->
     member.require(Permission.team_invite)
     account = await AccountRepository(plane.db).by_email(email)
     now = plane.clock.now()
-    new = Invitation(ObjectId(), member.company_id, email, role, secrets.token_bytes(16), now)
+    new = Invitation(
+        ObjectId(), member.company_id, email, role, secrets.token_bytes(16), now, member.account_id
+    )
 
     async def work() -> ObjectId:
         team = MembershipRepository(plane.db, member.company_id)
         waiting = InvitationRepository(plane.db, member.company_id)
         await team.take_turn()
+        await team.require(member.account_id, Permission.team_invite)
         there = await team.of(account.id) if account else None
         if there is not None and there.is_active:
             raise MemberExists
         taken = seats_taken(await team.active(), await waiting.count(now))
         await require_seat(plane, member.tenant_id, taken)
-        await waiting.add(new, member.account_id)
+        await waiting.add(new)
         plane.publish(MemberInvited(company_id=new.company_id, invitation_id=new.id))
         values = {"email": email, "role": str(role)}
         plane.audit(Action.create, Resource.invitation, new.id, by=member, values=values)
@@ -84,6 +87,9 @@ async def take_back(plane: ControlPlane, member: Member, invitation_id: ObjectId
 
     async def work() -> None:
         rows = InvitationRepository(plane.db, member.company_id)
+        team = MembershipRepository(plane.db, member.company_id)
+        await team.take_turn()
+        await team.require(member.account_id, Permission.team_invite)
         if not await rows.remove(invitation_id):
             raise InvitationNotFound
         plane.audit(Action.delete, Resource.invitation, invitation_id, by=member)
@@ -113,8 +119,11 @@ async def accept(
         now = plane.clock.now()
         team = MembershipRepository(plane.db, invitation.company_id)
         await team.take_turn()
+        if principal is not None:
+            await proved_by_session(plane, principal)
         if not await InvitationRepository(plane.db, invitation.company_id).remove(invitation.id):
             raise InvitationNotFound
+        await _require_inviter(team, invitation)
         await require_seat(plane, str(invitation.company_id), seats_taken(await team.active()))
         if hashed is not None:
             await _make_account(plane, account_id, invitation, hashed, newcomer)
@@ -136,6 +145,16 @@ async def accept(
         return await write_session(plane, account_id, membership)
 
     return tokens_of(plane, await plane.change(work))
+
+
+async def _require_inviter(team: MembershipRepository, invitation: Invitation) -> None:
+    """Go on only while who invited still might: whoever left leaves no way back in."""
+    try:
+        by = await team.require(invitation.invited_by, Permission.team_invite)
+    except Forbidden:
+        raise InvitationNotFound from None
+    if invitation.role is Role.owner and by.role is not Role.owner:
+        raise InvitationNotFound
 
 
 async def _find(plane: ControlPlane, token: str) -> Invitation:

@@ -10,8 +10,10 @@ from pymongo.errors import DuplicateKeyError
 from jazzaam.control.companies.models import COMPANIES
 from jazzaam.control.memberships.errors import MemberExists
 from jazzaam.control.memberships.models import MEMBERSHIPS, Membership
-from jazzaam.control.memberships.permissions import Role
+from jazzaam.control.memberships.permissions import PERMISSIONS, Permission, Role
+from jazzaam.errors import Forbidden
 from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
+from jazzaam.tenancy.models import TenantId
 
 _FIELDS: Final = {"companyId": 1, "accountId": 1, "role": 1, "version": 1, "isActive": 1, "muted": 1}
 _SHOWN: Final = {
@@ -38,6 +40,16 @@ class MembershipRepository:
         What counts owners or seats, and then changes one, would else miss who does the same.
         """
         await self._scope[COMPANIES].update_one({}, {"$inc": {"teamRevision": 1}})
+
+    async def require(self, account_id: ObjectId | None, permission: Permission) -> Membership:
+        """Go on only if an account has a permission here in the running change; raises `Forbidden`.
+
+        What it had when its request began may be gone: others change the team too.
+        """
+        membership = await self.of(account_id) if account_id is not None else None
+        if membership is None or not membership.is_active or permission not in PERMISSIONS[membership.role]:
+            raise Forbidden(f"This needs the permission {permission}.")
+        return membership
 
     async def all(self) -> list[Document]:
         """List the team, the oldest first."""
@@ -90,9 +102,19 @@ class MembershipRepository:
             {"role": Role.owner, "isActive": True, "accountId": {"$ne": account_id}}
         )
 
+    async def owners(self) -> list[ObjectId]:
+        """List the accounts of the active owners."""
+        rows = self._rows.find({"role": Role.owner, "isActive": True}, {"accountId": 1})
+        return [row["accountId"] async for row in rows]
+
     async def active(self) -> int:
         """Count who works in the company."""
         return await self._rows.count({"isActive": True})
+
+
+async def remove_memberships(db: SystemDatabase, tenant_id: TenantId) -> None:
+    """Remove the memberships of an erased company, after its document; safe to repeat."""
+    await CompanyScope(db, ObjectId(tenant_id))[MEMBERSHIPS].delete_many({})
 
 
 async def companies_of(db: SystemDatabase, account_id: ObjectId) -> list[ObjectId]:

@@ -4,9 +4,9 @@ import secrets
 
 from bson import ObjectId
 
-from jazzaam.control.accounts.errors import TokenRefused
 from jazzaam.control.accounts.models import Principal
-from jazzaam.control.accounts.repository import AccountRepository, SessionRepository
+from jazzaam.control.accounts.opening import proved_by_session
+from jazzaam.control.accounts.repository import Account, AccountRepository, SessionRepository
 from jazzaam.control.accounts.service import hash_new_password
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.models import Actor, ActorKind
@@ -20,29 +20,29 @@ from jazzaam.errors import FieldError
 async def change_password(plane: ControlPlane, principal: Principal, old: str, new: str) -> None:
     """Change the password, and end every other session of the account.
 
-    Raises `WrongPassword`, `PasswordTooCommon`.
+    Raises `WrongPassword`, `PasswordTooCommon`, `TokenRefused` when this session has ended meanwhile.
     """
-    await require_password(plane, principal, old, "/oldPassword")
-    accounts = AccountRepository(plane.db)
-    account = await accounts.get(principal.account_id)
-    if account is None:
-        raise TokenRefused
+    account = await require_password(plane, principal, old, "/oldPassword")
     hashed = await hash_new_password(plane, new, [account.email], "/newPassword")
 
     async def work() -> None:
-        await accounts.set_password(principal.account_id, hashed)
+        await proved_by_session(plane, principal)
+        if not await AccountRepository(plane.db).set_password(account, hashed):
+            raise _wrong("/oldPassword")  # it was right a moment ago
         await SessionRepository(plane.db).end_all(principal.account_id, but=ObjectId(principal.session_id))
         _tell(plane, principal.actor, principal.account_id)
 
     await plane.change(work)
 
 
-async def require_password(plane: ControlPlane, principal: Principal, given: str, pointer: str) -> None:
-    """Go on only with the account's present password; raises `WrongPassword`."""
+async def require_password(plane: ControlPlane, principal: Principal, given: str, pointer: str) -> Account:
+    """Go on only with the account's present password, and give the account; raises `WrongPassword`."""
     account = await AccountRepository(plane.db).get(principal.account_id)
     stored = account.password_hash if account else None
-    if not (await plane.services.passwords.verify(stored, given)).right:
-        raise WrongPassword([FieldError(pointer, "wrong", "is not your present password")])
+    right = (await plane.services.passwords.verify(stored, given)).right
+    if account is None or not right:
+        raise _wrong(pointer)
+    return account
 
 
 async def forget_password(plane: ControlPlane, email: str) -> None:
@@ -76,6 +76,10 @@ async def reset_password(plane: ControlPlane, token: str, new: str) -> None:
 
 def _tell(plane: ControlPlane, by: Actor, account_id: ObjectId) -> None:
     plane.audit(Action.update, Resource.password, account_id, by=by, account=account_id)
+
+
+def _wrong(pointer: str) -> WrongPassword:
+    return WrongPassword([FieldError(pointer, "wrong", "is not your present password")])
 
 
 def _refused() -> ResetRefused:

@@ -65,7 +65,9 @@ async def confirm(plane: ControlPlane, principal: Principal, code: str) -> list[
 
     async def work() -> None:
         hashes = [hash_of(one) for one in codes]
-        if not await accounts.confirm_second_factor(principal.account_id, step, hashes):
+        if not await accounts.confirm_second_factor(
+            principal.account_id, factor.get("secret"), step, hashes
+        ):
             raise SecondFactorExists
         await SessionRepository(plane.db).end_all(principal.account_id, but=ObjectId(principal.session_id))
         _tell(plane, principal, Action.create)

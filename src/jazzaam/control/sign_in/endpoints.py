@@ -119,8 +119,13 @@ async def end_session(
     summary="Work in another company",
     dependencies=IN_PERSON,
     openapi_extra=_OWN,
-    responses=documented(*PERSON_ERRORS, CompanyNotFound),
+    responses=documented(*PERSON_ERRORS, CompanyNotFound, TooManyRequests),
 )
-async def switch_company(body: SwitchCompany, principal: CurrentPrincipal, plane: Plane) -> Tokens:
+async def switch_company(
+    request: Request, body: SwitchCompany, principal: CurrentPrincipal, plane: Plane
+) -> Tokens:
     """Get the tokens of a second session, in another company that the account works in."""
+    limits, settings = limits_of(request)
+    account = str(principal.account_id)
+    await limits.spend("switches", account, limit=settings.switches_per_account, seconds=_QUARTER)
     return Tokens.of(await service.switch_company(plane, principal, ObjectId(body.company_id)))

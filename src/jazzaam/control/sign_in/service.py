@@ -13,7 +13,7 @@ from jazzaam.control.accounts.errors import (
     WrongCredentials,
 )
 from jazzaam.control.accounts.models import Principal, Session
-from jazzaam.control.accounts.opening import TokenPair, open_session, tokens_of
+from jazzaam.control.accounts.opening import TokenPair, open_session, proved_by_session, tokens_of
 from jazzaam.control.accounts.repository import Account, AccountRepository, SessionRepository
 from jazzaam.control.accounts.service import new_code
 from jazzaam.control.accounts.standing import active_account, standing_of
@@ -64,10 +64,14 @@ async def log_in(plane: ControlPlane, given: Credentials) -> TokenPair:
     if account is None:
         raise WrongCredentials
     await require_second_factor(plane, account, given.code)
-    if verdict.better_hash is not None:
-        await accounts.set_password(account.id, verdict.better_hash)
+    signing_in = account
+
+    async def proof() -> None:
+        if not await accounts.sign_in(signing_in, now, verdict.better_hash):
+            raise WrongCredentials  # it was right a moment ago
+
     memberships = await memberships_of(plane.db, account.id)
-    return await open_session(plane, account.id, memberships[0] if memberships else None)
+    return await open_session(plane, account.id, memberships[0] if memberships else None, proof)
 
 
 async def require_second_factor(plane: ControlPlane, account: Account, code: str | None) -> None:
@@ -189,11 +193,16 @@ async def sessions(plane: ControlPlane, principal: Principal) -> list[Document]:
 
 
 async def switch_company(plane: ControlPlane, principal: Principal, company_id: ObjectId) -> TokenPair:
-    """Begin a second session, in another company of the account; raises `CompanyNotFound`."""
+    """Begin a second session, in another company of the account.
+
+    Raises `CompanyNotFound`, or `TokenRefused` when the first has ended.
+    """
     membership = await MembershipRepository(plane.db, company_id).of(principal.account_id)
     if membership is None or not membership.is_active:
         raise CompanyNotFound
-    return await open_session(plane, principal.account_id, membership)
+    return await open_session(
+        plane, principal.account_id, membership, lambda: proved_by_session(plane, principal)
+    )
 
 
 def _tell_end(plane: ControlPlane, principal: Principal, session_id: str) -> None:

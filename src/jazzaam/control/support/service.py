@@ -6,7 +6,7 @@ from datetime import timedelta
 from bson import ObjectId
 
 from jazzaam.control.accounts.models import Principal, Session
-from jazzaam.control.accounts.opening import TokenPair, tokens_of
+from jazzaam.control.accounts.opening import TokenPair, proved_by_session, tokens_of
 from jazzaam.control.accounts.repository import SessionRepository
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.models import Actor, ActorKind, Member
@@ -78,6 +78,7 @@ async def enter(plane: ControlPlane, admin: Principal, company_id: ObjectId) -> 
     )
 
     async def work() -> None:
+        await proved_by_session(plane, admin)
         await SessionRepository(plane.db).add(session, plane.origin, now, running.ends_at)
         plane.audit(
             Action.login,

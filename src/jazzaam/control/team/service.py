@@ -5,7 +5,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.control.accounts.repository import AccountRepository, SessionRepository
+from jazzaam.control.api_keys.repository import ApiKeyRepository
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.errors import LastOwner, MemberNotFound
 from jazzaam.control.memberships.models import Member, Membership
@@ -13,6 +14,7 @@ from jazzaam.control.memberships.permissions import Permission, Role
 from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.team.seats import require_seat, seats_taken
+from jazzaam.errors import Forbidden
 from jazzaam.tenancy.database import Document
 
 
@@ -56,7 +58,8 @@ async def change_member(
     async def work() -> Document:
         team = MembershipRepository(plane.db, member.company_id)
         await team.take_turn()
-        before = await _changeable(team, member, account_id, to_owner=change.role is Role.owner)
+        by = await team.require(member.account_id, Permission.team_manage)
+        before = await _changeable(team, by, account_id, to_owner=change.role is Role.owner)
         stays_owner = new.get("role", before.role) is Role.owner and new.get("isActive", before.is_active)
         if _is_owner(before) and not stays_owner and not await team.other_owners(account_id):
             raise LastOwner
@@ -65,6 +68,8 @@ async def change_member(
         after = await team.change(account_id, new, plane.clock.now())
         if after is None:
             raise MemberNotFound
+        if change.is_active is False:
+            await _take_away(plane, member, account_id)
         plane.audit(
             Action.update, Resource.membership, account_id, by=member, fields=new.keys(), values=new
         )
@@ -86,24 +91,34 @@ async def remove_member(plane: ControlPlane, member: Member, account_id: ObjectI
     async def work() -> None:
         team = MembershipRepository(plane.db, member.company_id)
         await team.take_turn()
-        before = await _changeable(team, member, account_id)
+        leaving = account_id == member.account_id
+        needed = Permission.company_read if leaving else Permission.team_remove
+        by = await team.require(member.account_id, needed)
+        before = await _changeable(team, by, account_id)
         if _is_owner(before) and not await team.other_owners(account_id):
             raise LastOwner
         await team.remove(account_id)
+        await _take_away(plane, member, account_id)
         plane.audit(Action.delete, Resource.membership, account_id, by=member)
 
     await plane.change(work)
 
 
+async def _take_away(plane: ControlPlane, member: Member, account_id: ObjectId) -> None:
+    """Take away what would let somebody in again when they come back: their sessions and keys here."""
+    await SessionRepository(plane.db).end_in_company(account_id, member.company_id)
+    await ApiKeyRepository(plane.db, member.company_id).remove_made_by(account_id)
+
+
 async def _changeable(
-    team: MembershipRepository, member: Member, account_id: ObjectId, *, to_owner: bool = False
+    team: MembershipRepository, by: Membership, account_id: ObjectId, *, to_owner: bool = False
 ) -> Membership:
     """Find whom somebody may change; raises `MemberNotFound`, `Forbidden`."""
     found = await team.of(account_id)
     if found is None:
         raise MemberNotFound
-    if found.role is Role.owner or to_owner:
-        member.require_owner()
+    if (found.role is Role.owner or to_owner) and by.role is not Role.owner:
+        raise Forbidden("Only an owner may do this.")
     return found
 
 

@@ -5,8 +5,16 @@ from typing import Annotated
 from bson import ObjectId
 from fastapi import APIRouter, Query, Request, Response
 
-from jazzaam.control.dependencies import IN_PERSON, PERSON_ERRORS, Plane, PlatformAdmin, limits_of
+from jazzaam.control.dependencies import (
+    IN_PERSON,
+    PERSON_ERRORS,
+    Plane,
+    PlaneOnceForAnybody,
+    PlatformAdmin,
+    limits_of,
+)
 from jazzaam.control.memberships.access import Access, needs
+from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.control.waitlist import service
 from jazzaam.control.waitlist.errors import WaitlistEntryNotFound
 from jazzaam.control.waitlist.models import NewEntry
@@ -37,10 +45,11 @@ _ERRORS = (*PERSON_ERRORS, Forbidden)
     status_code=202,
     response_class=Response,
     summary="Join the waiting list",
+    dependencies=[IDEMPOTENT],
     openapi_extra=needs(Access.nothing),
     responses=documented(TooManyRequests),
 )
-async def join(request: Request, body: WaitlistJoin, plane: Plane) -> Response:
+async def join(request: Request, body: WaitlistJoin, plane: PlaneOnceForAnybody) -> Response:
     """Wait to be let in. The answer is the same for an address that waits already."""
     limits, settings = limits_of(request)
     network = network_of(request)

@@ -17,8 +17,8 @@ If it was not you who asked, ignore this mail.
 
 @job("waitlist.mail", atomic=False, retry=RETRY)
 async def mail_joined(plane: ControlPlane, event: WaitlistJoined) -> None:
-    """Mail who began to wait; who waited before was mailed then."""
-    if await WaitlistRepository(plane.db).is_mailed(event.email):
+    """Mail who waits, unless they were mailed."""
+    if await WaitlistRepository(plane.db).needs_no_mail(event.email):
         return
     await send(plane.services, event.email, "You are on the list", _TEXT)
     await WaitlistRepository(plane.db).note_mailed(event.email, plane.clock.now())

@@ -52,8 +52,8 @@ class WaitlistRepository:
         elif known.get("isActive") is False:
             await self._rows.update_one({"_id": known["_id"]}, {"$set": fresh})
 
-    async def is_mailed(self, email: str) -> bool:
-        """Tell whether who waits was told so, or waits no more."""
+    async def needs_no_mail(self, email: str) -> bool:
+        """Tell whether who waits was told so, or does not wait."""
         waiting = {"email": email, "isActive": True, "mailedAt": None}
         return await self._rows.find_one(waiting, {"_id": 1}) is None
 

@@ -13,7 +13,12 @@ _QUALIFIED_SCORE: Final = 60
 _QUALIFIED: Final[Document] = {
     "$or": [
         {"$in": ["$status", ["qualified", "hot"]]},
-        {"$gte": ["$bant.totalScore", _QUALIFIED_SCORE]},
+        {
+            "$and": [
+                {"$isNumber": "$bant.totalScore"},
+                {"$gte": ["$bant.totalScore", _QUALIFIED_SCORE]},
+            ]
+        },
         {"$in": ["$bant.category", ["hot", "warm"]]},
     ]
 }

@@ -7,9 +7,10 @@ from bson import ObjectId
 from fastapi import Depends, Query, Request
 
 from jazzaam.control.accounts.sessions import Sessions
-from jazzaam.control.dependencies import current_member, member_of
+from jazzaam.control.dependencies import current_member, current_principal, member_of
 from jazzaam.control.memberships.models import Member
 from jazzaam.control.memberships.permissions import Permission
+from jazzaam.control.plane import ControlServices
 from jazzaam.crm.dependencies import open_workspace_as
 from jazzaam.crm.exports.errors import ExportNotFound
 from jazzaam.crm.exports.service import read_link
@@ -30,11 +31,16 @@ class Download(NamedTuple):
 
 
 async def open_download(request: Request, exportId: IdInPath, link: LinkQuery = None) -> Download:  # noqa: N803 - named on the wire
-    """Open an export for who has a link to it, or is signed in; raises `ExportNotFound` for a bad link."""
+    """Open an export for who has a link to it, or is signed in.
+
+    A link, or an access token, is good for beginning; from then on the session, or the key, is asked.
+    Raises `ExportNotFound` for a bad link.
+    """
     export_id = ObjectId(exportId)
+    session_id = await _session_of(request, export_id, link)
 
     async def who() -> Member:
-        return await (current_member(request) if link is None else _by_link(request, link, export_id))
+        return await (current_member(request) if session_id is None else _in_session(request, session_id))
 
     workspace = await open_workspace_as(request, who)
 
@@ -46,20 +52,27 @@ async def open_download(request: Request, exportId: IdInPath, link: LinkQuery = 
     return Download(workspace, export_id, still)
 
 
-async def _by_link(request: Request, text: str, export_id: ObjectId) -> Member:
-    """Give who a link was made for, as their session is now: nothing is read before the signature."""
-    state = request.app.state
-    link = read_link(state.control.keyring, text, state.control.clock.now())
-    if link is None or link.export_id != export_id:
+async def _session_of(request: Request, export_id: ObjectId, link: str | None) -> str | None:
+    """Say whose session fetches; None for an API key. Nothing of a link is read before its signature."""
+    if link is None:
+        by_key = "x-api-key" in request.headers
+        return None if by_key else (await current_principal(request)).session_id
+    control: ControlServices = request.app.state.control
+    found = read_link(control.keyring, link, control.clock.now())
+    if found is None or found.export_id != export_id:
         raise ExportNotFound
-    sessions: Sessions = state.sessions
-    principal = await sessions.principal(link.session_id)
-    if principal is None or principal.ends_at <= state.control.clock.now():
+    if (await _in_session(request, found.session_id)).tenant_id != found.tenant_id:
         raise ExportNotFound
-    member = member_of(principal)
-    if member.tenant_id != link.tenant_id:
+    return found.session_id
+
+
+async def _in_session(request: Request, session_id: str) -> Member:
+    """Give who a session is of, as it stands now; raises `ExportNotFound` when it has ended."""
+    sessions: Sessions = request.app.state.sessions
+    principal = await sessions.principal(session_id)
+    if principal is None or principal.ends_at <= request.app.state.control.clock.now():
         raise ExportNotFound
-    return member
+    return member_of(principal)
 
 
 OpenDownload = Annotated[Download, Depends(open_download)]

@@ -50,7 +50,7 @@ async def request_export(workspace: CurrentWorkspace) -> Response:
     """
     export_id = await service.request_export(workspace)
     headers = {"Location": f"/api/v1/jobs/{export_id}"}
-    return json_response({"id": export_id}, 202, headers)
+    return json_response({"id": export_id, "jobId": export_id}, 202, headers)
 
 
 @router.get(
@@ -72,8 +72,8 @@ async def fetch_export(download: OpenDownload) -> StreamingResponse:
     It breaks off within a second of when who fetches it may no more.
     """
     workspace, export_id, still = download
-    size = await service.open_file(workspace, export_id)
+    file_id, size = await service.open_file(workspace, export_id)
     name = f"{workspace.db.tenant.id}-{export_id}.capsule"
     headers = {"Content-Length": str(size), "Content-Disposition": f'attachment; filename="{name}"'}
-    content = service.file_of(workspace, export_id, still)
+    content = service.file_of(workspace, file_id, still)
     return StreamingResponse(content, headers=headers, media_type="application/octet-stream")

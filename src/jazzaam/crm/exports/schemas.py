@@ -32,6 +32,7 @@ class ExportList(Output):
 
 
 class ExportRef(Output):
-    """An export that was asked for."""
+    """An export that was asked for, and its job: both have one id."""
 
     id: str
+    job_id: str

@@ -48,11 +48,15 @@ async def request_export(workspace: Workspace) -> ObjectId:
     Raises `Forbidden`, or `LimitReached` while as many are being written as the plan allows at once.
     """
     workspace.member.require(Permission.leads_export)
-    await _require_room(workspace)
     actor, now = workspace.member.actor, workspace.clock.now()
     expires_at = now + EXPORT_LASTS
 
     async def work() -> ObjectId:
+        exports = ExportRepository(workspace.db)
+        await exports.take_turn()
+        await _require_room(workspace, exports)
+        for old in await exports.too_many():
+            workspace.enqueue(jobs.forget, ExportExpired(old))
         asked = ExportRequested(by_kind=actor.kind, by_id=actor.id)
         export_id = workspace.enqueue(jobs.write, asked)
         workspace.enqueue(jobs.forget, ExportExpired(export_id), due_at=expires_at)
@@ -62,16 +66,16 @@ async def request_export(workspace: Workspace) -> ObjectId:
             "createdAt": now,
             "expiresAt": expires_at,
         }
-        await ExportRepository(workspace.db).add(row)
+        await exports.add(row)
         workspace.audit(Action.export, Resource.export, export_id)
         return export_id
 
     return await workspace.change(work)
 
 
-async def _require_room(workspace: Workspace) -> None:
+async def _require_room(workspace: Workspace, exports: ExportRepository) -> None:
     allowed = allowed_to(workspace.db.tenant, LIMITS["exportsAtOnce"])
-    rows = await ExportRepository(workspace.db).newest()
+    rows = await exports.newest()
     known = await outbox.show_all(workspace.db, [row["_id"] for row in rows])
     under_way = sum(row["state"] in UNENDED for row in known.values())
     if allowed is not None and under_way >= allowed:
@@ -132,18 +136,19 @@ def read_link(keyring: Keyring, text: str, at: datetime) -> Link | None:
     return Link(said["t"], said["s"], said["e"]) if said["x"] > at else None
 
 
-async def open_file(workspace: Workspace, export_id: ObjectId) -> int:
-    """Begin to fetch an export; gives its bytes. Raises `Forbidden`, `ExportNotFound`."""
+async def open_file(workspace: Workspace, export_id: ObjectId) -> tuple[ObjectId, int]:
+    """Begin to fetch an export; gives its file, and how many bytes.
+
+    Raises `Forbidden`, `ExportNotFound`.
+    """
     workspace.member.require(Permission.leads_export)
     job = await outbox.show(workspace.db, export_id)
-    if (
-        await ExportRepository(workspace.db).get(export_id) is None
-        or job is None
-        or job["state"] != JobState.done
-    ):
+    row = await ExportRepository(workspace.db).get(export_id)
+    if row is None or "fileId" not in row or job is None or job["state"] != JobState.done:
         raise ExportNotFound
+    file_id: ObjectId = row["fileId"]
     try:
-        size = await workspace.services.files.size(workspace.db, Shelf.exports, export_id)
+        size = await workspace.services.files.size(workspace.db, Shelf.exports, file_id)
     except FileMissing:
         raise ExportNotFound from None
 
@@ -151,13 +156,13 @@ async def open_file(workspace: Workspace, export_id: ObjectId) -> int:
         workspace.audit(Action.export, Resource.export, export_id, fields=["file"])
 
     await workspace.change(work)
-    return size
+    return file_id, size
 
 
 async def file_of(
-    workspace: Workspace, export_id: ObjectId, still: Callable[[], Awaitable[None]]
+    workspace: Workspace, file_id: ObjectId, still: Callable[[], Awaitable[None]]
 ) -> AsyncGenerator[bytes]:
     """Read an export's file; `still` is asked before each piece, and ends it by raising."""
-    async for piece in workspace.services.files.read(workspace.db, Shelf.exports, export_id):
+    async for piece in workspace.services.files.read(workspace.db, Shelf.exports, file_id):
         await still()
         yield piece

@@ -10,7 +10,7 @@ from jazzaam.events import Event
 
 @dataclass(frozen=True, slots=True)
 class LogoReplaced(Event):
-    """A file is the logo no more."""
+    """A file is the logo no more, or may never have become it."""
 
     kind: ClassVar[str] = "logo.replaced"
     file_id: ObjectId

@@ -19,8 +19,12 @@ class LogoRepository:
         self._settings = db[SETTINGS]
 
     async def get(self) -> Document | None:
-        """Read it."""
-        return await self._settings.find_one({"_id": LOGO}, _FIELDS)
+        """Read it; one that another system wrote its own way is none."""
+        row = await self._settings.find_one({"_id": LOGO}, _FIELDS)
+        if row is None or not isinstance(row.get("fileId"), ObjectId):
+            return None
+        sizes = (row.get("width"), row.get("height"))
+        return row if all(isinstance(one, int) for one in sizes) else None
 
     async def put(self, file_id: ObjectId, width: int, height: int, at: datetime) -> None:
         """Have another file be it."""

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Final
 
 from bson import ObjectId
 
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.permissions import Permission
+from jazzaam.crm.logo import jobs
 from jazzaam.crm.logo.errors import LogoNotFound, PictureRefused
 from jazzaam.crm.logo.events import LogoReplaced
 from jazzaam.crm.logo.picture import LONGEST_SIDE, NotAPicture, Picture, drawn_anew
@@ -20,30 +21,31 @@ from jazzaam.integrations.files import FileMissing, Shelf
 from jazzaam.signing import BadSignature, Keyring
 
 _PURPOSE: Final = "logo"
-_DRAWING: Final = ThreadPoolExecutor(1, "drawing")
-"""One picture at a time: each may take some hundred megabytes."""
+_UNLESS_USED: Final = timedelta(minutes=10)
+"""When a file that was to be a logo is removed, unless it is one then."""
 
 
 async def put_logo(workspace: Workspace, sent: bytes) -> Logo:
     """Have a picture be the logo, drawn anew; raises `Forbidden`, `PictureRefused`."""
     workspace.member.require(Permission.company_write)
-    picture = await _drawn(sent)
-    files, file_id = workspace.services.files, ObjectId()
-    await files.put(workspace.db, Shelf.files, file_id, _once(picture.png))
+    picture = await _drawn(workspace, sent)
+    file_id, now = ObjectId(), workspace.clock.now()
+
+    async def expect_nothing() -> None:
+        workspace.enqueue(jobs.remove_file, LogoReplaced(file_id), due_at=now + _UNLESS_USED)
+
+    await workspace.change(expect_nothing)  # whatever happens now, a file that is no logo goes
+    await workspace.services.files.put(workspace.db, Shelf.files, file_id, _once(picture.png))
 
     async def work() -> None:
         logos = LogoRepository(workspace.db)
         before = await logos.get()
-        await logos.put(file_id, picture.width, picture.height, workspace.clock.now())
+        await logos.put(file_id, picture.width, picture.height, now)
         if before is not None:
-            workspace.publish(LogoReplaced(before["fileId"]))
+            workspace.enqueue(jobs.remove_file, LogoReplaced(before["fileId"]))
         workspace.audit(Action.update, Resource.logo, workspace.db.tenant.id)
 
-    try:
-        await workspace.change(work)
-    except Exception:
-        await files.remove(workspace.db, Shelf.files, file_id)
-        raise
+    await workspace.change(work)
     return _shown(workspace, file_id, picture.width, picture.height)
 
 
@@ -66,15 +68,17 @@ async def remove_logo(workspace: Workspace) -> None:
         if before is None:
             raise LogoNotFound
         await logos.remove()
-        workspace.publish(LogoReplaced(before["fileId"]))
+        workspace.enqueue(jobs.remove_file, LogoReplaced(before["fileId"]))
         workspace.audit(Action.delete, Resource.logo, workspace.db.tenant.id)
 
     await workspace.change(work)
 
 
-async def _drawn(sent: bytes) -> Picture:
+async def _drawn(workspace: Workspace, sent: bytes) -> Picture:
     try:
-        return await asyncio.get_running_loop().run_in_executor(_DRAWING, drawn_anew, sent)
+        return await asyncio.get_running_loop().run_in_executor(
+            workspace.services.drawing, drawn_anew, sent
+        )
     except NotAPicture:
         what = f"is no PNG, JPEG or WebP picture of a usable size; it is shown at {LONGEST_SIDE} pixels"
         raise PictureRefused([FieldError("", "picture", what)]) from None

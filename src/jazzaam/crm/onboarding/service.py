@@ -24,7 +24,7 @@ async def onboard(plane: ControlPlane, workspace: Workspace, told: Onboarding) -
     workspace.member.require(Permission.company_write)
     for platform in _PLATFORMS:
         with contextlib.suppress(FormExists):
-            await create_platform_form(workspace, platform)
+            await create_platform_form(workspace.for_several_changes(), platform)
     profile = {
         "companyName": told.company_name,
         "description": told.description,

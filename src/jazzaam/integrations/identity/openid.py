@@ -27,6 +27,7 @@ _SCOPE: Final = "openid email profile"
 _LEEWAY_SECONDS: Final = 60
 _KNOWN_SECONDS: Final = 3600
 _LONGEST: Final = 255
+_ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,9 @@ class OpenIdProvider:
             if metadata.get("issuer") != issuer:
                 log.error("identity.other_issuer", issuer=issuer)
                 raise OutsideUnavailable
+            if not all(_is_address(metadata.get(name)) for name in _ENDPOINTS):
+                log.error("identity.no_endpoints", issuer=issuer)
+                raise OutsideUnavailable
             keys = _object(await client.request("GET", metadata["jwks_uri"], withhold_token=True))
             self._known = _Known(metadata, keys, time.monotonic() + _KNOWN_SECONDS)
         return self._known
@@ -138,7 +142,7 @@ class OpenIdProvider:
         except OAuthError as error:
             log.warning("identity.refused", issuer=settings.issuer, error=str(error.error))
             raise IdentityRefused from None
-        except (httpx2.HTTPError, KeyError, ValueError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, KeyError, TypeError, ValueError) as error:
             log.warning("identity.unavailable", issuer=settings.issuer, error=type(error).__name__)
             raise OutsideUnavailable from None
 
@@ -203,6 +207,10 @@ def identity_of(issuer: str, claims: Mapping[str, Any]) -> Identity:
         email=email if verified else None,
         name=name[:100] if isinstance(name, str) else "",
     )
+
+
+def _is_address(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(("https://", "http://"))
 
 
 def _object(answer: httpx2.Response) -> dict[str, Any]:
