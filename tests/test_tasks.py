@@ -1,6 +1,7 @@
 """Parts that run side by side: one that works no more is noticed."""
 
 import asyncio
+import functools
 
 import pytest
 
@@ -70,7 +71,18 @@ async def test_parts_within_parts_end_although_they_take_their_time():
     assert left == 0
 
 
+def in_its_own_task(test):
+    """Run a test in a task of its own: what is cancelled there is nobody else's."""
+
+    @functools.wraps(test)
+    async def run(self):
+        await asyncio.create_task(test(self))
+
+    return run
+
+
 class TestEndedBy:
+    @in_its_own_task
     async def test_what_the_watch_raises_ends_the_block_and_comes_out_of_it(self):
         async def watch():
             await asyncio.sleep(0.01)
@@ -81,6 +93,7 @@ class TestEndedBy:
                 await asyncio.sleep(10)
         await asyncio.sleep(0)  # nothing of the cancellation is left
 
+    @in_its_own_task
     async def test_a_driver_that_turns_the_cancellation_into_its_own_error_hides_nothing(self):
         async def watch():
             raise LookupError
@@ -96,6 +109,7 @@ class TestEndedBy:
                 await driver()
         assert asyncio.current_task().cancelling() == 0
 
+    @in_its_own_task
     async def test_a_block_that_ended_in_the_same_moment_has_ended_by_itself(self):
         go = asyncio.Event()
 
@@ -111,6 +125,7 @@ class TestEndedBy:
             await asyncio.sleep(0)
         assert asyncio.current_task().cancelling() == 0
 
+    @in_its_own_task
     async def test_the_watch_ends_with_the_block(self):
         ended = asyncio.Event()
 
@@ -124,6 +139,7 @@ class TestEndedBy:
             await asyncio.sleep(0)
         assert ended.is_set()
 
+    @in_its_own_task
     async def test_a_block_that_is_cancelled_from_outside_is_cancelled(self):
         async def watch():
             await asyncio.sleep(10)
