@@ -35,15 +35,19 @@ class Cursors:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
 
-    def write(self, scope: list[str], position: Position) -> str:
-        """Give the text that continues after `position`."""
+    def write(self, scope: list[str], position: Position | None) -> str | None:
+        """Give the text that continues after `position`; None after the last page."""
+        if position is None:
+            return None
         return self._keyring.seal(_PURPOSE, {"s": scope, "v": position.value, "i": position.id})
 
-    def read(self, scope: list[str], cursor: str) -> Position:
-        """Give the position a cursor names.
+    def read(self, scope: list[str], cursor: str | None) -> Position | None:
+        """Give the position a cursor names; None for the first page.
 
         Raises `InvalidInput` when it is not ours, or belongs to another list.
         """
+        if cursor is None:
+            return None
         try:
             named = self._keyring.unseal(_PURPOSE, cursor)
         except BadSignature:

@@ -13,6 +13,7 @@ from jazzaam.control.audit.verifying import Finding, verify_chain
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.features import registry
 from jazzaam.jobs.models import JOBS
+from jazzaam.jobs.registry import Fired
 from jazzaam.tenancy.database import CompanyScope
 from jazzaam.tenancy.users import AUDITOR
 
@@ -225,7 +226,6 @@ def kinds(report):
 def run_control_job(application, plane):
     async def run(name):
         job = registry().find(name)
-        from jazzaam.jobs.registry import Fired  # noqa: PLC0415
 
         await job.run(plane, Fired(fire_at=plane.clock.now()))
 

@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 from bson import ObjectId
@@ -98,7 +99,6 @@ async def test_one_that_was_taken_back_opens_nothing(client, acme, mailed):
 
 
 async def test_after_seven_days_it_is_over(client, acme, mailed, plane):
-    from datetime import timedelta  # noqa: PLC0415
 
     token = await mailed(acme, f"{ObjectId()}@example.com")
     rows = CompanyScope(plane.db, ObjectId(acme.id))[INVITATIONS]

@@ -1,9 +1,12 @@
 import asyncio
+from datetime import timedelta
 
 import pytest
 from bson import ObjectId
 from tests.conftest import PASSWORD
 
+from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.control.passwords.tokens import read_reset
 from jazzaam.jobs.models import JOBS
 
 NEW = "a wholly different sentence"
@@ -58,10 +61,6 @@ async def test_a_later_request_voids_the_one_before(client, acme, mailed, run_jo
 
 
 async def test_an_hour_later_it_is_over(client, acme, mailed, plane):
-    from datetime import timedelta  # noqa: PLC0415
-
-    from jazzaam.control.accounts.repository import AccountRepository  # noqa: PLC0415
-    from jazzaam.control.passwords.tokens import read_reset  # noqa: PLC0415
 
     named = read_reset(plane.services.keyring, mailed)
     accounts, later = AccountRepository(plane.db), plane.clock.now() + timedelta(minutes=61)

@@ -20,11 +20,11 @@ async def list_entries(
     member.require(Permission.settings_write)
     cursors = Cursors(plane.services.keyring)
     scope = [member.tenant_id, "auditlogs", *wanted.identity]
-    position = cursors.read(scope, cursor) if cursor is not None else None
+    position = cursors.read(scope, cursor)
     rows, last = await AuditRepository(plane.db, member.company_id).page(wanted, limit, position)
     return {
         "items": [_shown(row) for row in rows],
-        "next": cursors.write(scope, last) if last else None,
+        "next": cursors.write(scope, last),
     }
 
 

@@ -14,9 +14,9 @@ async def billing_history(
     """Read a page of the company's bills, the newest first; raises `Forbidden`, `InvalidInput`."""
     member.require(Permission.billing_read)
     cursors, scope = Cursors(plane.services.keyring), [member.tenant_id, "billinghistories"]
-    position = cursors.read(scope, cursor) if cursor is not None else None
+    position = cursors.read(scope, cursor)
     rows, last = await BillingRepository(plane.db, member.company_id).page(limit, position)
-    return [_shown(row) for row in rows], cursors.write(scope, last) if last else None
+    return [_shown(row) for row in rows], cursors.write(scope, last)
 
 
 def _shown(row: Document) -> Document:

@@ -13,12 +13,12 @@ async def list_tenants(
 ) -> tuple[list[Document], str | None]:
     """Read a page of companies, the newest first; raises `InvalidInput` for a strange cursor."""
     cursors, scope = Cursors(plane.services.keyring), ["", "tenants", status or ""]
-    position = cursors.read(scope, cursor) if cursor is not None else None
+    position = cursors.read(scope, cursor)
     fleet = FleetRepository(plane.db)
     rows, last = await fleet.page(status, limit, position)
     about = await fleet.about([row["_id"] for row in rows])
     shown = [_shown(row, about.get(row["_id"], {})) for row in rows]
-    return shown, cursors.write(scope, last) if last else None
+    return shown, cursors.write(scope, last)
 
 
 async def get_tenant(plane: ControlPlane, company_id: str) -> Document:

@@ -31,9 +31,9 @@ async def list_entries(
 ) -> tuple[list[Document], str | None]:
     """Read a page of who waits, the newest first; raises `InvalidInput` for a strange cursor."""
     cursors, scope = Cursors(plane.services.keyring), ["", "waitlists", status or ""]
-    position = cursors.read(scope, cursor) if cursor is not None else None
+    position = cursors.read(scope, cursor)
     rows, last = await WaitlistRepository(plane.db).page(status, limit, position)
-    return rows, cursors.write(scope, last) if last else None
+    return rows, cursors.write(scope, last)
 
 
 async def stats(plane: ControlPlane) -> dict[str, int]:

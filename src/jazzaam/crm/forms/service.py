@@ -24,7 +24,6 @@ from jazzaam.crm.leads import service as leads
 from jazzaam.crm.leads.errors import LeadExists, LeadNotFound
 from jazzaam.crm.workspace import Workspace
 from jazzaam.identifiers import new_id, new_public_token
-from jazzaam.pagination import Position
 from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.change import may_be_committed
 from jazzaam.tenancy.database import Document
@@ -156,9 +155,9 @@ async def list_forms(
     workspace.member.require(Permission.forms_read)
     scope = [workspace.db.tenant.id, "forms"]
     cursors = workspace.services.cursors
-    position: Position | None = cursors.read(scope, cursor) if cursor is not None else None
+    position = cursors.read(scope, cursor)
     forms, last = await FormRepository(workspace.db).page(limit, position)
-    return forms, cursors.write(scope, last) if last else None
+    return forms, cursors.write(scope, last)
 
 
 async def open_form(workspace: Workspace, named: PublicKey, access_token: str) -> Document:

@@ -56,10 +56,10 @@ async def list_leads(
     cursors = workspace.services.cursors
     bound = str(workspace.member.leads_of or "")
     scope = [workspace.db.tenant.id, _COLLECTION, bound, *listing.identity]
-    position = cursors.read(scope, cursor) if cursor is not None else None
+    position = cursors.read(scope, cursor)
     repository = _visible(workspace)
     items, last = await repository.page(listing, position, full=full)
-    page: dict[str, Any] = {"items": items, "next": cursors.write(scope, last) if last else None}
+    page: dict[str, Any] = {"items": items, "next": cursors.write(scope, last)}
     if total:
         page["total"] = await repository.count(listing)
     return page

@@ -52,11 +52,11 @@ async def list_notifications(workspace: Workspace, limit: int, cursor: str | Non
     bound = str(workspace.member.leads_of or "")
     scope = [workspace.db.tenant.id, _COLLECTION, bound, *sorted(workspace.member.muted)]
     cursors = workspace.services.cursors
-    position = cursors.read(scope, cursor) if cursor is not None else None
+    position = cursors.read(scope, cursor)
     rows, last = await _visible(workspace).page(limit, position)
     return {
         "items": [_worded(row) for row in rows],
-        "next": cursors.write(scope, last) if last else None,
+        "next": cursors.write(scope, last),
     }
 
 
