@@ -1,6 +1,6 @@
 """From a request to who calls: a session, or an API key; and to their company in the shared database."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import structlog
 from fastapi import Depends, Request
@@ -24,6 +24,9 @@ from jazzaam.tenancy.traffic import CompanyTooBusy
 from jazzaam.web.at_end import at_end
 from jazzaam.web.origin import address_of, agent_of, network_of, request_id_of
 from jazzaam.web.rate_limits import RateLimits
+
+_HOUR: Final = 3600
+_QUARTER: Final = 900
 
 BEARER = HTTPBearer(
     auto_error=False, bearerFormat="JWT", description="The access token of POST /auth/login."
@@ -126,6 +129,21 @@ def origin_of(request: Request) -> Origin:
 def limits_of(request: Request) -> tuple[RateLimits, Settings]:
     """Give what counts requests, and how many are allowed."""
     return request.app.state.rate_limits, request.app.state.settings
+
+
+async def spend_message(request: Request) -> None:
+    """Count a message of somebody who has not signed in; raises `TooManyRequests`."""
+    limits, settings = limits_of(request)
+    network = network_of(request)
+    await limits.spend("messages-network", network, limit=settings.messages_per_network, seconds=_HOUR)
+    await limits.spend("messages", "all", limit=settings.messages_total, seconds=_HOUR)
+
+
+async def spend_sign_in(request: Request) -> None:
+    """Count a try to come in from one network; raises `TooManyRequests`."""
+    limits, settings = limits_of(request)
+    network = network_of(request)
+    await limits.spend("logins-network", network, limit=settings.logins_per_network, seconds=_QUARTER)
 
 
 async def open_plane(request: Request) -> ControlPlane:

@@ -5,16 +5,13 @@ from fastapi import APIRouter, Request, Response
 from jazzaam.control.contact import service
 from jazzaam.control.contact.schemas import ContactMessage
 from jazzaam.control.contact.service import NewMessage
-from jazzaam.control.dependencies import PlaneOnceForAnybody, limits_of
+from jazzaam.control.dependencies import PlaneOnceForAnybody, spend_message
 from jazzaam.control.memberships.access import Access, needs
 from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.errors import TooManyRequests
-from jazzaam.web.origin import network_of
 from jazzaam.web.problems import documented
 
 router = APIRouter(prefix="/contact", tags=["platform"])
-
-_HOUR = 3600
 
 
 @router.post(
@@ -28,9 +25,6 @@ _HOUR = 3600
 )
 async def write(request: Request, body: ContactMessage, plane: PlaneOnceForAnybody) -> Response:
     """Leave a message; it is kept, and mailed to who runs the platform."""
-    limits, settings = limits_of(request)
-    network = network_of(request)
-    await limits.spend("messages-network", network, limit=settings.messages_per_network, seconds=_HOUR)
-    await limits.spend("messages", "all", limit=settings.messages_total, seconds=_HOUR)
+    await spend_message(request)
     await service.receive(plane, NewMessage(body.full_name, body.email, body.company_name, body.message))
     return Response(status_code=202)

@@ -8,7 +8,14 @@ from fastapi.responses import RedirectResponse
 
 from jazzaam.control.accounts.errors import SecondFactorNext, WrongCredentials
 from jazzaam.control.accounts.schemas import Tokens
-from jazzaam.control.dependencies import IN_PERSON, PERSON_ERRORS, CurrentPrincipal, Plane, limits_of
+from jazzaam.control.dependencies import (
+    IN_PERSON,
+    PERSON_ERRORS,
+    CurrentPrincipal,
+    Plane,
+    limits_of,
+    spend_sign_in,
+)
 from jazzaam.control.identities import service
 from jazzaam.control.identities.errors import (
     AddressNotVouched,
@@ -25,7 +32,6 @@ from jazzaam.integrations.egress import OutsideUnavailable
 from jazzaam.integrations.identity import IdentityRefused
 from jazzaam.web.input import IdInPath
 from jazzaam.web.json import json_response, resource
-from jazzaam.web.origin import network_of
 from jazzaam.web.problems import documented
 
 router = APIRouter(tags=["accounts"])
@@ -45,7 +51,7 @@ Said = Annotated[str, Query(max_length=2048)]
 )
 async def authorize(request: Request, provider: Provider, plane: Plane) -> Response:
     """Send a browser to the provider: OpenID Connect with code, PKCE, state and nonce."""
-    await _spend(request)
+    await spend_sign_in(request)
     url, cookie = await service.begin(plane, provider)
     answer = RedirectResponse(url, 302)
     answer.set_cookie(
@@ -87,7 +93,7 @@ async def callback(
 
     A page that SIGN_IN_CALLBACK names hands `code`, `state` and `iss` on to here, from the same browser.
     """
-    await _spend(request)
+    await spend_sign_in(request)
     response.delete_cookie(_COOKIE, path=f"/api/v1/auth/{provider}", httponly=True, samesite="lax")
     if not code or not state:
         raise IdentityRefused  # whoever is asked may say no
@@ -104,7 +110,7 @@ async def callback(
 async def second_factor(request: Request, body: SecondFactorEntry, plane: Plane) -> Tokens:
     """Go on where the callback asked for a second factor."""
     limits, settings = limits_of(request)
-    await _spend(request)
+    await spend_sign_in(request)
     account = service.account_waiting(plane, body.sign_in_token)
     if account is not None:
         await limits.spend("codes-account", account, limit=settings.codes_per_account, seconds=_QUARTER)
@@ -136,9 +142,3 @@ async def list_identities(principal: CurrentPrincipal, plane: Plane) -> Response
 async def remove_identity(identityId: IdInPath, principal: CurrentPrincipal, plane: Plane) -> None:  # noqa: N803 - named on the wire
     """Take a way in away; the last one stays until there is a password."""
     await service.remove(plane, principal, ObjectId(identityId))
-
-
-async def _spend(request: Request) -> None:
-    limits, settings = limits_of(request)
-    network = network_of(request)
-    await limits.spend("logins-network", network, limit=settings.logins_per_network, seconds=_QUARTER)

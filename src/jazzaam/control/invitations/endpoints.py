@@ -15,6 +15,7 @@ from jazzaam.control.dependencies import (
     PlaneOnce,
     current_principal,
     limits_of,
+    spend_sign_in,
 )
 from jazzaam.control.invitations import service
 from jazzaam.control.invitations.errors import InvitationExists, InvitationNotFound, SignInToAccept
@@ -28,7 +29,6 @@ from jazzaam.errors import TooManyRequests
 from jazzaam.tenancy.limits import LimitReached
 from jazzaam.web.input import IdInPath
 from jazzaam.web.json import json_response, resource
-from jazzaam.web.origin import network_of
 from jazzaam.web.problems import documented
 
 router = APIRouter(prefix="/invitations", tags=["team"])
@@ -101,9 +101,7 @@ async def take_back(
 )
 async def accept(request: Request, body: AcceptInvitation, plane: Plane) -> Tokens:
     """Accept with the mailed token: signed in as the invited address, or with a new account's password."""
-    limits, settings = limits_of(request)
-    network = network_of(request)
-    await limits.spend("logins-network", network, limit=settings.logins_per_network, seconds=_QUARTER)
+    await spend_sign_in(request)
     signed_in = "authorization" in request.headers
     principal = await current_principal(request) if signed_in else None
     newcomer = Newcomer(body.password, body.full_name)

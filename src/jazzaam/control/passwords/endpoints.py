@@ -5,7 +5,14 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from jazzaam.control.accounts.errors import PasswordTooCommon
-from jazzaam.control.dependencies import IN_PERSON, PERSON_ERRORS, CurrentPrincipal, Plane, limits_of
+from jazzaam.control.dependencies import (
+    IN_PERSON,
+    PERSON_ERRORS,
+    CurrentPrincipal,
+    Plane,
+    limits_of,
+    spend_sign_in,
+)
 from jazzaam.control.memberships.access import Access, needs
 from jazzaam.control.passwords import service
 from jazzaam.control.passwords.errors import ResetRefused, WrongPassword
@@ -48,9 +55,7 @@ async def forgot_password(request: Request, body: ForgotPassword, plane: Plane) 
 )
 async def reset_password(request: Request, body: ResetPassword, plane: Plane) -> None:
     """Set a new password with the token of the mail; every session of the account ends."""
-    limits, settings = limits_of(request)
-    network = network_of(request)
-    await limits.spend("logins-network", network, limit=settings.logins_per_network, seconds=_QUARTER)
+    await spend_sign_in(request)
     await service.reset_password(plane, body.token, body.new_password)
 
 

@@ -12,7 +12,14 @@ from jazzaam.control.accounts.errors import (
     WrongCredentials,
 )
 from jazzaam.control.accounts.schemas import Tokens
-from jazzaam.control.dependencies import IN_PERSON, PERSON_ERRORS, CurrentPrincipal, Plane, limits_of
+from jazzaam.control.dependencies import (
+    IN_PERSON,
+    PERSON_ERRORS,
+    CurrentPrincipal,
+    Plane,
+    limits_of,
+    spend_sign_in,
+)
 from jazzaam.control.memberships.access import Access, needs
 from jazzaam.control.sign_in import service
 from jazzaam.control.sign_in.errors import CompanyNotFound, SessionNotFound
@@ -21,7 +28,6 @@ from jazzaam.control.sign_in.service import Credentials
 from jazzaam.errors import TooManyRequests
 from jazzaam.web.input import IdInPath
 from jazzaam.web.json import json_response, resource
-from jazzaam.web.origin import network_of
 from jazzaam.web.problems import documented
 
 router = APIRouter(prefix="/auth", tags=["accounts"])
@@ -39,8 +45,7 @@ _OWN: Final = needs(Access.session)
 async def login(request: Request, body: Login, plane: Plane) -> Tokens:
     """Sign in. Every failure is the same 401, but for what is missing after a right password."""
     limits, settings = limits_of(request)
-    network = network_of(request)
-    await limits.spend("logins-network", network, limit=settings.logins_per_network, seconds=_QUARTER)
+    await spend_sign_in(request)
     await limits.spend("logins-email", body.email, limit=settings.logins_per_email, seconds=_QUARTER)
     if body.code is not None:
         await limits.spend("codes-email", body.email, limit=settings.codes_per_account, seconds=_QUARTER)

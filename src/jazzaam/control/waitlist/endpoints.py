@@ -11,7 +11,7 @@ from jazzaam.control.dependencies import (
     Plane,
     PlaneOnceForAnybody,
     PlatformAdmin,
-    limits_of,
+    spend_message,
 )
 from jazzaam.control.memberships.access import Access, needs
 from jazzaam.control.requests import IDEMPOTENT
@@ -29,12 +29,10 @@ from jazzaam.control.waitlist.schemas import (
 from jazzaam.errors import Forbidden, TooManyRequests
 from jazzaam.web.input import IdInPath
 from jazzaam.web.json import json_response, resource
-from jazzaam.web.origin import network_of
 from jazzaam.web.problems import documented
 
 router = APIRouter()
 
-_HOUR = 3600
 _ADMIN = needs(Access.platform_admin)
 _ERRORS = (*PERSON_ERRORS, Forbidden)
 
@@ -51,10 +49,7 @@ _ERRORS = (*PERSON_ERRORS, Forbidden)
 )
 async def join(request: Request, body: WaitlistJoin, plane: PlaneOnceForAnybody) -> Response:
     """Wait to be let in. The answer is the same for an address that waits already."""
-    limits, settings = limits_of(request)
-    network = network_of(request)
-    await limits.spend("messages-network", network, limit=settings.messages_per_network, seconds=_HOUR)
-    await limits.spend("messages", "all", limit=settings.messages_total, seconds=_HOUR)
+    await spend_message(request)
     await service.join(plane, NewEntry(body.email, body.name, body.source, dict(body.metadata)))
     return Response(status_code=202)
 
