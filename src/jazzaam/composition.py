@@ -100,6 +100,7 @@ def compose(
         clusters, _declared(settings, files), cipher, bounds=_bounds(settings), observe=observe
     )
     keyring, jobs = _keyring(settings, settings.secret_key, "secret-key"), jobs or registry()
+    cursors = Cursors(keyring)
     audit_keyring = _keyring(settings, settings.audit_keys, "audit-key")
     trail = AuditTrail(partial(_system_as_auditor, clusters, settings), audit_keyring)
     return Application(
@@ -127,6 +128,7 @@ def compose(
             leads=deployment.migrator.leads,
             ready_tenants=settings.ready_tenants,
             keyring=keyring,
+            cursors=cursors,
             cipher=cipher,
             trail=trail,
             audit_heads=HeadsFile(
@@ -142,7 +144,7 @@ def compose(
         workspaces=WorkspaceServices(
             clock=clock,
             registry=jobs,
-            cursors=Cursors(keyring),
+            cursors=cursors,
             catalog=deployment.tenancy.catalog,
             limits=deployment.limits,
             on_leads=ON_LEADS,

@@ -20,6 +20,7 @@ from jazzaam.events import Event
 from jazzaam.integrations.email import Mailer
 from jazzaam.integrations.identity import IdentityProvider
 from jazzaam.jobs.registry import Registry
+from jazzaam.pagination import Cursors
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.care import Care
 from jazzaam.tenancy.database import SystemDatabase
@@ -43,6 +44,7 @@ class ControlServices:
     leads: Callable[[], Awaitable[bool]]
     ready_tenants: int
     keyring: Keyring
+    cursors: Cursors
     cipher: Cipher
     trail: AuditTrail
     audit_heads: HeadsFile

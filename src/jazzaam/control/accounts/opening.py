@@ -8,11 +8,11 @@ from bson import ObjectId
 
 from jazzaam.control.accounts.errors import TokenRefused
 from jazzaam.control.accounts.models import SESSION_LASTS, Principal, Session
-from jazzaam.control.accounts.repository import SessionRepository
 from jazzaam.control.accounts.tokens import ACCESS_LASTS, write_access_token, write_refresh_token
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.models import Actor, ActorKind, Membership
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.sessions.repository import SessionRepository
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Every query on accounts, registrations and sessions.
+"""Every query on accounts.
 
 These are the queries of the shared database that cannot know a company yet: each says why.
 """
@@ -12,22 +12,10 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from jazzaam.control.accounts.errors import AccountExists
-from jazzaam.control.accounts.models import SESSION_LASTS, SESSIONS, AccountType, Session
-from jazzaam.control.audit.models import Origin
+from jazzaam.control.accounts.models import AccountType
 from jazzaam.control.companies.models import COMPANIES, DEFAULT_SETTINGS
 from jazzaam.tenancy.database import BoundCollection, CompanyScope, Document, SystemDatabase
 
-_SESSION_FIELDS: Final = {
-    "accountId": 1,
-    "companyId": 1,
-    "membershipId": 1,
-    "generation": 1,
-    "grantId": 1,
-    "seed": 1,
-    "expiresAt": 1,
-}
-_SHOWN_SESSION: Final = {"companyId": 1, "address": 1, "agent": 1, "createdAt": 1, "refreshedAt": 1}
-_MOST_SHOWN: Final = 200
 _ACCOUNT_FIELDS: Final = {
     "email": 1,
     "password": 1,
@@ -263,76 +251,6 @@ async def platform_admins(db: SystemDatabase) -> list[str]:
     """List the addresses of the platform admins: for the operator."""
     rows = db.unscoped(COMPANIES, "the fleet's names").find({"platformAdmin": True}, {"email": 1})
     return [row["email"] async for row in rows]
-
-
-class SessionRepository:
-    """Sessions, found by their own id."""
-
-    def __init__(self, db: SystemDatabase) -> None:
-        self._db = db
-        self._rows = db.unscoped(SESSIONS, "the session's own rows")
-
-    async def add(self, session: Session, origin: Origin, at: datetime, ends_at: datetime) -> None:
-        """Write a new session, with where it was begun."""
-        await self._rows.insert(
-            {
-                "_id": session.id,
-                "accountId": session.account_id,
-                "companyId": session.company_id,
-                "membershipId": session.membership_id,
-                "grantId": session.grant_id,
-                "generation": session.generation,
-                "seed": session.seed,
-                "address": origin.address,
-                "agent": origin.agent,
-                "createdAt": at,
-                "refreshedAt": at,
-                "expiresAt": ends_at,
-            }
-        )
-
-    async def find(self, session_id: ObjectId, at: datetime) -> Document | None:
-        """Read a session that has not ended."""
-        return await self._rows.find_one({"_id": session_id, "expiresAt": {"$gt": at}}, _SESSION_FIELDS)
-
-    async def of_account(self, account_id: ObjectId, at: datetime) -> list[Document]:
-        """List where an account is signed in, the newest first."""
-        found = self._rows.find(
-            {"accountId": account_id, "expiresAt": {"$gt": at}},
-            _SHOWN_SESSION,
-            sort=[("createdAt", -1)],
-            limit=_MOST_SHOWN,
-        )
-        return await found.to_list()
-
-    async def advance(self, session_id: ObjectId, generation: int, at: datetime) -> bool:
-        """Use up `generation` of a session; False when somebody else did."""
-        return await self._rows.update_one(
-            {"_id": session_id, "generation": generation},
-            {
-                "$inc": {"generation": 1},
-                "$set": {"refreshedAt": at, "expiresAt": at + SESSION_LASTS},
-            },
-        )
-
-    async def use(self, session_id: ObjectId, at: datetime) -> bool:
-        """Use a session for what must not outlive it, in the running change; False when it has ended."""
-        return await self._rows.update_one(
-            {"_id": session_id, "expiresAt": {"$gt": at}}, {"$set": {"usedAt": at}}
-        )
-
-    async def end_in_company(self, account_id: ObjectId, company_id: ObjectId) -> None:
-        """End an account's sessions in a company."""
-        await self._rows.delete_many({"accountId": account_id, "companyId": company_id})
-
-    async def end(self, session_id: ObjectId, account_id: ObjectId | None = None) -> bool:
-        """End a session, with `account_id` only that account's; False when there is none."""
-        mine = {} if account_id is None else {"accountId": account_id}
-        return await self._rows.delete_many({"_id": session_id, **mine}) > 0
-
-    async def end_all(self, account_id: ObjectId, *, but: ObjectId | None = None) -> int:
-        """End all sessions of an account, but one; gives how many there were."""
-        return await self._rows.delete_many({"accountId": account_id, "_id": {"$ne": but}})
 
 
 def _account(row: Document) -> Account:

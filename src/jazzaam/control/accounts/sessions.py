@@ -8,11 +8,11 @@ from bson import ObjectId
 
 from jazzaam.clock import Clock
 from jazzaam.control.accounts.models import SESSIONS, Principal
-from jazzaam.control.accounts.repository import SessionRepository
 from jazzaam.control.accounts.standing import active_account, standing_in
 from jazzaam.control.companies.models import COMPANIES
 from jazzaam.control.memberships.models import Actor, ActorKind, Member
 from jazzaam.control.memberships.permissions import SUPPORT
+from jazzaam.control.sessions.repository import SessionRepository
 from jazzaam.control.support.models import SUPPORT_GRANTS
 from jazzaam.control.support.repository import SupportGrantRepository
 from jazzaam.tenancy.database import Document, SystemDatabase

@@ -6,7 +6,6 @@ from jazzaam.control.audit.repository import AuditRepository, Wanted
 from jazzaam.control.memberships.models import Member
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.plane import ControlPlane
-from jazzaam.pagination import Cursors
 from jazzaam.tenancy.database import Document
 
 
@@ -18,7 +17,7 @@ async def list_entries(
     Raises `Forbidden`, or `InvalidInput` for a cursor of another list or another company.
     """
     member.require(Permission.settings_write)
-    cursors = Cursors(plane.services.keyring)
+    cursors = plane.services.cursors
     scope = [member.tenant_id, "auditlogs", *wanted.identity]
     position = cursors.read(scope, cursor)
     rows, last = await AuditRepository(plane.db, member.company_id).page(wanted, limit, position)

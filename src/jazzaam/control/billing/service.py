@@ -4,7 +4,6 @@ from jazzaam.control.billing.repository import BillingRepository
 from jazzaam.control.memberships.models import Member
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.plane import ControlPlane
-from jazzaam.pagination import Cursors
 from jazzaam.tenancy.database import Document
 
 
@@ -13,7 +12,7 @@ async def billing_history(
 ) -> tuple[list[Document], str | None]:
     """Read a page of the company's bills, the newest first; raises `Forbidden`, `InvalidInput`."""
     member.require(Permission.billing_read)
-    cursors, scope = Cursors(plane.services.keyring), [member.tenant_id, "billinghistories"]
+    cursors, scope = plane.services.cursors, [member.tenant_id, "billinghistories"]
     position = cursors.read(scope, cursor)
     rows, last = await BillingRepository(plane.db, member.company_id).page(limit, position)
     return [_shown(row) for row in rows], cursors.write(scope, last)

@@ -8,7 +8,7 @@ from bson import ObjectId
 from jazzaam.control.accounts.errors import AccountExists, SecondFactorNext
 from jazzaam.control.accounts.models import AccountType, Principal, Session
 from jazzaam.control.accounts.opening import TokenPair, tokens_of, write_session
-from jazzaam.control.accounts.repository import Account, AccountRepository, SessionRepository
+from jazzaam.control.accounts.repository import Account, AccountRepository
 from jazzaam.control.accounts.schemas import normalised
 from jazzaam.control.api_keys.repository import remove_keys_made_by
 from jazzaam.control.audit.models import Action, Resource
@@ -26,6 +26,7 @@ from jazzaam.control.memberships.models import Actor, ActorKind
 from jazzaam.control.memberships.repository import memberships_of
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.registrations.repository import RegistrationRepository
+from jazzaam.control.sessions.repository import SessionRepository
 from jazzaam.control.sign_in.service import refuse, require_second_factor
 from jazzaam.integrations.identity import Identity, IdentityProvider, IdentityRefused
 from jazzaam.tenancy.database import Document

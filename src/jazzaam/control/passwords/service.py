@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from jazzaam.control.accounts.models import Principal
 from jazzaam.control.accounts.opening import proved_by_session
-from jazzaam.control.accounts.repository import Account, AccountRepository, SessionRepository
+from jazzaam.control.accounts.repository import Account, AccountRepository
 from jazzaam.control.accounts.service import hash_new_password
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.models import Actor, ActorKind
@@ -14,6 +14,7 @@ from jazzaam.control.passwords.errors import ResetRefused, WrongPassword
 from jazzaam.control.passwords.events import PasswordForgotten
 from jazzaam.control.passwords.tokens import read_reset
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.sessions.repository import SessionRepository
 from jazzaam.errors import FieldError
 
 

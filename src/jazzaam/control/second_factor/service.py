@@ -7,7 +7,7 @@ from bson import ObjectId
 
 from jazzaam.control.accounts.errors import TokenRefused
 from jazzaam.control.accounts.models import Principal
-from jazzaam.control.accounts.repository import AccountRepository, SessionRepository
+from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.companies.models import COMPANIES
 from jazzaam.control.plane import ControlPlane
@@ -19,6 +19,7 @@ from jazzaam.control.second_factor.codes import (
     step_of,
 )
 from jazzaam.control.second_factor.errors import NoSecondFactor, SecondFactorExists, WrongSecondFactor
+from jazzaam.control.sessions.repository import SessionRepository
 from jazzaam.encryption import Place, Undecryptable
 from jazzaam.errors import FieldError
 from jazzaam.tenancy.database import Document

@@ -14,7 +14,7 @@ from jazzaam.control.accounts.errors import (
 )
 from jazzaam.control.accounts.models import Principal, Session
 from jazzaam.control.accounts.opening import TokenPair, open_session, proved_by_session, tokens_of
-from jazzaam.control.accounts.repository import Account, AccountRepository, SessionRepository
+from jazzaam.control.accounts.repository import Account, AccountRepository
 from jazzaam.control.accounts.service import new_code
 from jazzaam.control.accounts.standing import active_account, standing_of
 from jazzaam.control.accounts.tokens import read_refresh_token
@@ -24,6 +24,7 @@ from jazzaam.control.memberships.repository import MembershipRepository, members
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.registrations.repository import RegistrationRepository
 from jazzaam.control.second_factor.service import is_right_code
+from jazzaam.control.sessions.repository import SessionRepository
 from jazzaam.control.sign_in.errors import CompanyNotFound, SessionNotFound
 from jazzaam.logging import get_logger
 from jazzaam.tenancy.database import Document

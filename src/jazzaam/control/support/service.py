@@ -7,10 +7,10 @@ from bson import ObjectId
 
 from jazzaam.control.accounts.models import Principal, Session
 from jazzaam.control.accounts.opening import TokenPair, proved_by_session, tokens_of
-from jazzaam.control.accounts.repository import SessionRepository
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.models import Actor, ActorKind, Member
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.sessions.repository import SessionRepository
 from jazzaam.control.support.errors import NotGranted, SupportGrantNotFound
 from jazzaam.control.support.repository import SupportGrantRepository
 from jazzaam.tenancy.database import Document

@@ -5,7 +5,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from jazzaam.control.accounts.repository import AccountRepository, SessionRepository
+from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.api_keys.repository import ApiKeyRepository
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.errors import LastOwner, MemberNotFound
@@ -13,6 +13,7 @@ from jazzaam.control.memberships.models import Member, Membership
 from jazzaam.control.memberships.permissions import Permission, Role
 from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.control.plane import ControlPlane
+from jazzaam.control.sessions.repository import SessionRepository
 from jazzaam.control.team.seats import require_seat, seats_taken
 from jazzaam.errors import Forbidden
 from jazzaam.tenancy.database import Document

@@ -3,7 +3,6 @@
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.tenants.errors import CompanyUnknown
 from jazzaam.control.tenants.repository import FleetRepository
-from jazzaam.pagination import Cursors
 from jazzaam.tenancy.database import Document
 from jazzaam.tenancy.models import TenantStatus, Tier
 
@@ -12,7 +11,7 @@ async def list_tenants(
     plane: ControlPlane, status: TenantStatus | None, limit: int, cursor: str | None
 ) -> tuple[list[Document], str | None]:
     """Read a page of companies, the newest first; raises `InvalidInput` for a strange cursor."""
-    cursors, scope = Cursors(plane.services.keyring), ["", "tenants", status or ""]
+    cursors, scope = plane.services.cursors, ["", "tenants", status or ""]
     position = cursors.read(scope, cursor)
     fleet = FleetRepository(plane.db)
     rows, last = await fleet.page(status, limit, position)

@@ -11,7 +11,6 @@ from jazzaam.control.waitlist.errors import WaitlistEntryNotFound, WaitsAlready
 from jazzaam.control.waitlist.events import WaitlistJoined
 from jazzaam.control.waitlist.models import NewEntry, WaitlistStatus
 from jazzaam.control.waitlist.repository import WaitlistRepository
-from jazzaam.pagination import Cursors
 from jazzaam.tenancy.database import Document
 
 
@@ -30,7 +29,7 @@ async def list_entries(
     plane: ControlPlane, status: WaitlistStatus | None, limit: int, cursor: str | None
 ) -> tuple[list[Document], str | None]:
     """Read a page of who waits, the newest first; raises `InvalidInput` for a strange cursor."""
-    cursors, scope = Cursors(plane.services.keyring), ["", "waitlists", status or ""]
+    cursors, scope = plane.services.cursors, ["", "waitlists", status or ""]
     position = cursors.read(scope, cursor)
     rows, last = await WaitlistRepository(plane.db).page(status, limit, position)
     return rows, cursors.write(scope, last)
