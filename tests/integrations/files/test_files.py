@@ -6,13 +6,12 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
 from bson import ObjectId
-from tests.processes import accepts
+from tests.processes import accepts, until
 
 from jazzaam.composition import compose
 from jazzaam.integrations.files import FileMissing, FilesUnavailable, Shelf
@@ -70,12 +69,9 @@ def seaweed(folder, ports):
 
 def answers(process, port, seconds):
     """Wait until it takes connections; False when it ended, or took too long."""
-    ends_at = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < ends_at:
-        if accepts(port):
-            return True
-        time.sleep(0.1)
-    return False
+    with suppress(AssertionError):
+        until(lambda: accepts(port) or process.poll() is not None, seconds)
+    return accepts(port)
 
 
 @pytest.fixture(scope="module")
