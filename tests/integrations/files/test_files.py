@@ -62,6 +62,7 @@ def seaweed(folder, ports):
         f"-volume.port.grpc={ports[5]}", f"-filer.port={ports[3]}", f"-filer.port.grpc={ports[6]}",
         f"-s3.port.grpc={ports[7]}", "-s3.autoCreateBucket", "-volume.max=4",
         "-master.volumeSizeLimitMB=64",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
     ]  # fmt: skip
     with (folder / "weed.log").open("wb") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
