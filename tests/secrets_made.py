@@ -22,6 +22,7 @@ ANSWERED = {
 LINK = re.compile(r"(?:#token=|link=)([A-Za-z0-9_=-]{20,})")
 CODE = re.compile(r"Your Jazzaam code is (\d{6})")
 SHORTEST = 6
+FEWEST_CHARACTERS = 2
 
 
 class SecretsMade:
@@ -57,12 +58,12 @@ class SecretsMade:
             self.secrets |= set(LINK.findall(text)) | set(CODE.findall(text))
 
     def leaked(self) -> list[str]:
-        """List the lines of the log that hold a secret.
+        """List the lines of the log that hold a secret; one letter again and again, as tests send, is none.
 
         A code of six digits may be part of a number that is none: it counts as a word of its own.
         """
         logged = self.log.read_text() if self.log.exists() else ""
-        long = sorted(secret for secret in self.secrets if len(secret) >= SHORTEST)
+        long = sorted(secret for secret in self.secrets if len(set(secret)) >= FEWEST_CHARACTERS)
         found = [secret for secret in long if secret in logged]
         certain = [one for one in found if not one.isdigit() or re.search(rf"[= ]{one}\b", logged)]
         return [line for line in logged.splitlines() if any(secret in line for secret in certain)]

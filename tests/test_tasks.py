@@ -1,10 +1,12 @@
 """Parts that run side by side: one that works no more is noticed."""
 
 import asyncio
+import contextlib
 import functools
 
 import pytest
 
+from jazzaam import tasks
 from jazzaam.tasks import ended_by, run_until
 
 
@@ -75,8 +77,8 @@ def in_its_own_task(test):
     """Run a test in a task of its own: what is cancelled there is nobody else's."""
 
     @functools.wraps(test)
-    async def run(self):
-        await asyncio.create_task(test(self))
+    async def run(self, **given):
+        await asyncio.create_task(test(self, **given))
 
     return run
 
@@ -123,6 +125,43 @@ class TestEndedBy:
                 await asyncio.sleep(0)
                 go.set()
             await asyncio.sleep(0)
+        assert asyncio.current_task().cancelling() == 0
+
+    @in_its_own_task
+    async def test_a_block_that_swallows_the_cancellation_and_ends_raises_all_the_same(self):
+        async def watch():
+            raise LookupError
+
+        async def swallow():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(10)
+
+        with pytest.raises(LookupError):
+            async with ended_by(watch()):
+                await swallow()
+        assert asyncio.current_task().cancelling() == 0
+        async with asyncio.timeout(1):
+            await asyncio.sleep(0)
+
+    @in_its_own_task
+    async def test_a_block_that_swallows_it_and_goes_on_is_cancelled_again(self, monkeypatch):
+        swallowed = []
+
+        async def watch():
+            raise LookupError
+
+        async def go_on():
+            while len(swallowed) < 3:
+                try:
+                    await asyncio.sleep(10)
+                except asyncio.CancelledError:
+                    swallowed.append(1)
+            await asyncio.sleep(10)
+
+        monkeypatch.setattr(tasks, "_AGAIN_SECONDS", 0.02)
+        with pytest.raises(LookupError):
+            async with ended_by(watch()):
+                await go_on()
         assert asyncio.current_task().cancelling() == 0
 
     @in_its_own_task

@@ -9,6 +9,8 @@ from typing import Any, Final
 _ROUND_SECONDS: Final = 0.2
 _ROUNDS: Final = 25
 _STOP_SECONDS: Final = 9.5
+_AGAIN_SECONDS: Final = 5
+"""When a block that goes on is cancelled again; what it cleans up meanwhile has that long."""
 
 
 async def end_tasks(tasks: Collection[asyncio.Task[Any]]) -> None:
@@ -55,34 +57,36 @@ async def run_until(stop: asyncio.Event, parts: Sequence[Coroutine[Any, Any, Non
 async def ended_by(watch: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
     """Let `watch` run beside the block; what it raises ends the block, and is raised from it.
 
-    A block that ended by itself in the same moment has ended by itself.
+    Once is not enough here either: what the block waits for may swallow a cancellation and go on. Each is
+    taken back when the block is left, however it is left.
     """
-    block = asyncio.current_task()
+    block, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert block is not None  # noqa: S101 - it runs in one
     watching = asyncio.create_task(watch)
-    inside, cancelled = True, False
+    inside, times = True, 0
 
-    def end_block(task: asyncio.Task[None]) -> None:
-        nonlocal cancelled
-        if inside and block is not None and not task.cancelled() and task.exception() is not None:
-            cancelled = block.cancel()
+    def end_block() -> None:
+        nonlocal times
+        if inside:
+            block.cancel()
+            times += 1
+            loop.call_later(_AGAIN_SECONDS, end_block)
 
-    watching.add_done_callback(end_block)
+    def look(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            end_block()
+
+    watching.add_done_callback(look)
     try:
-        yield
-    except BaseException:  # a driver may have turned the cancellation into an error of its own
-        inside = False
-        if cancelled and block is not None and not block.uncancel():
-            raise _why(watching) from None
-        raise
+        try:
+            yield
+        finally:
+            inside = False
+            others = [block.uncancel() for _ in range(times)][-1:]
+            if others == [0]:
+                raise watching.exception() or asyncio.CancelledError from None
     finally:
-        inside = False
         await end_tasks([watching])
-
-
-def _why(task: asyncio.Task[None]) -> BaseException:
-    error = task.exception()
-    assert error is not None  # noqa: S101 - it ended the block with it
-    return error
 
 
 def end_process_in_time() -> None:
