@@ -12,6 +12,8 @@ from jazzaam import errors
 from jazzaam.cli import cli
 from jazzaam.composition import compose
 from jazzaam.config import PREFIX, Settings
+from jazzaam.control.billing.plans import LIMITS, Plan, limits_of
+from jazzaam.control.dependencies import API_KEY
 from jazzaam.control.memberships.access import FIELD, Access
 from jazzaam.control.memberships.permissions import KEY_SCOPES, PERMISSIONS, Permission, Role
 from jazzaam.crm.workspace import Workspace
@@ -36,6 +38,7 @@ def pages() -> dict[str, str]:
         "problems.md": problems(),
         "collections.md": collections(),
         "permissions.md": permissions(),
+        "plans.md": plans(),
         "mongodb-users.md": mongodb_users(),
         "commands.md": commands(),
         "jobs.md": jobs(),
@@ -114,7 +117,7 @@ def routes() -> str:
         Settings(_env_file=None, mongodb_uri="mongodb://localhost/", secret_key="d" * 32)  # type: ignore[call-arg]
     )
     document: dict[str, Any] = create_app(application).openapi()
-    rows = ["| route | needs | what | answers |", "| --- | --- | --- | --- |"]
+    rows = ["| route | needs | by key | again | what | answers |", "| --- | --- | --- | --- | --- | --- |"]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             good = [status for status in operation["responses"] if int(status) < 400]
@@ -125,13 +128,39 @@ def routes() -> str:
             ]
             answers = ", ".join(sorted(good)) + (f"; {', '.join(sorted(own))}" if own else "")
             needed = operation.get(FIELD, Access.nothing)
-            rows.append(f"| `{method.upper()} {path}` | {needed} | {operation['summary']} | {answers} |")
+            by_key = "yes" if {API_KEY.scheme_name: []} in operation.get("security", []) else ""
+            taken = {parameter["name"].lower() for parameter in operation.get("parameters", [])}
+            again = "yes" if "idempotency-key" in taken else ""
+            route = f"`{method.upper()} {path}`"
+            rows.append(f"| {route} | {needed} | {by_key} | {again} | {operation['summary']} | {answers} |")
     text = (
         "Every route can also answer 400, 422, 500 and 503, and with a body 413 and 415, as "
         "[problems](problems.md). *Needs* is a [permission](permissions.md) in the company, or what the "
-        "caller has to be or hold. The whole contract is `GET /api/v1/openapi.json`; `/docs` shows it.\n\n"
+        "caller has to be or hold; *by key*: an API key with that permission may call it too; *again*: "
+        "it takes an Idempotency-Key. The whole contract is `GET /api/v1/openapi.json`; `/docs` shows "
+        "it.\n\n"
     )
     return "# Routes\n\n" + text + "\n".join(rows) + "\n"
+
+
+def plans() -> str:
+    """Document what each plan allows."""
+    rows = [f"| limit | {' | '.join(Plan)} |", "| --- |" + " ---: |" * len(Plan)]
+    allowed = [limits_of(plan) for plan in Plan]
+    for name, spec in LIMITS.items():
+        shown = (_amount(one[name], spec.what) for one in allowed)
+        rows.append(f"| `{name}`: {spec.what} | {' | '.join(shown)} |")
+    text = (
+        "What a company may have, do at once, or do in a time; each process counts requests for itself. "
+        "[What happens at a limit](../explanation/limits.md).\n\n"
+    )
+    return "# Plans\n\n" + text + "\n".join(rows) + "\n"
+
+
+def _amount(allowed: int | None, unit: str) -> str:
+    if allowed is None:
+        return "no limit"
+    return f"{allowed / 10**9:g} GB" if unit == "bytes" else f"{allowed:,}"
 
 
 def problems() -> str:

@@ -25,6 +25,8 @@ from jazzaam.config import Settings
 from jazzaam.control.accounts import service as accounts
 from jazzaam.control.accounts.models import AccountType
 from jazzaam.control.billing.plans import LIMITS
+from jazzaam.control.memberships.permissions import Role
+from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.control.password_hashing import Passwords
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.registrations.models import Registration
@@ -303,3 +305,25 @@ async def at_work(application: Application) -> AsyncIterator[None]:
 @pytest.fixture
 def outbox_folder(settings: Settings) -> Path:
     return settings.data_dir / "outbox"
+
+
+@pytest.fixture
+async def join(client: httpx2.AsyncClient, make_company: MakeCompany, plane: ControlPlane) -> Any:
+    """Make a person who works in a company; gives them, with a session there."""
+
+    async def join(company: Company, role: Role = Role.member) -> tuple[Company, dict[str, str]]:
+        person = await make_company("Person", account_type="user")
+        team = MembershipRepository(plane.db, ObjectId(company.id))
+        await team.add(ObjectId(person.id), role, plane.clock.now())
+        return person, await enter(client, person.headers, company)
+
+    return join
+
+
+async def enter(client: httpx2.AsyncClient, headers: dict[str, str], company: Company) -> dict[str, str]:
+    """Switch to another company; gives the headers of that session."""
+    answer = await client.post(
+        "/api/v1/auth/switch-company", json={"companyId": company.id}, headers=headers
+    )
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": f"Bearer {answer.json()['accessToken']}"}

@@ -24,6 +24,7 @@ from jazzaam.control.catalogue.repository import CatalogueRepository
 from jazzaam.control.identities.models import Provider
 from jazzaam.control.password_hashing import Passwords
 from jazzaam.control.plane import ControlServices
+from jazzaam.control.team.seats import seats_in_use
 from jazzaam.crm.usage.service import COUNTERS
 from jazzaam.crm.workspace import WorkspaceServices
 from jazzaam.embedded.files import kept_secret, private_folder
@@ -131,9 +132,7 @@ def compose(
             cursors=cursors,
             cipher=cipher,
             trail=trail,
-            audit_heads=HeadsFile(
-                settings.audit_heads or private_folder(settings.data_dir) / "audit-heads.jsonl"
-            ),
+            audit_heads=HeadsFile(settings.audit_heads or settings.data_dir / "audit-heads.jsonl"),
             mailer=_mailer(settings),
             passwords=passwords or Passwords(),
             identity_providers=_identity_providers(settings),
@@ -154,6 +153,9 @@ def compose(
             confirm=deployment.tenancy.confirm,
             permissions_now=lambda actor, tenant_id: permissions_now(
                 deployment.system(), actor, tenant_id, clock.now()
+            ),
+            seats_in_use=lambda tenant_id: seats_in_use(
+                deployment.system(), ObjectId(tenant_id), clock.now()
             ),
             drawing=ThreadPoolExecutor(1, "drawing"),
             keyring=keyring,

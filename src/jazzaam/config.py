@@ -159,8 +159,8 @@ class Settings(BaseSettings):
     encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),
         description="Secrets that encrypt what is stored encrypted (MongoDB passwords of dedicated "
-        "companies), separated by commas, at least 32 bytes each. The first encrypts, all decrypt; see "
-        "`jazzaam keys`. In development one is made and kept in DATA_DIR.",
+        "companies, secrets of second factors), separated by commas, at least 32 bytes each. The first "
+        "encrypts, all decrypt; see `jazzaam keys`. In development one is made and kept in DATA_DIR.",
     )
     audit_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (),

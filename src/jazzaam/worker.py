@@ -179,6 +179,8 @@ async def _run(
     log.info("process.started", process=name)
     if slots and settings.mongodb_uri is not None and settings.mongodb_operator_uri is None:
         log.warning("worker.without_operator", detail="JAZZAAM_MONGODB_OPERATOR_URI: MONGODB_URI is used.")
+    if slots and settings.environment == "production" and settings.smtp_url is None:
+        log.warning("worker.without_mail", detail="JAZZAAM_SMTP_URL is not set: no mail is sent.")
     metrics_port = None if settings.metrics_port is None else settings.metrics_port + port
     statistics = application.deployment.tenancy.pool.statistics
     async with (

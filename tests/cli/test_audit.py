@@ -83,6 +83,40 @@ async def test_an_appended_entry_that_is_gone_is_missed_by_its_job(command, told
     assert f"the entry of the job {job['_id']} was appended, and is gone" in out
 
 
+async def test_an_entry_of_the_shared_database_that_is_gone_is_missed_too(command, told, rows, plane):
+    job = await plane.db[JOBS].find_one(
+        {"name": "audit.append_control", "state": "done", "args.company_id": ObjectId(told.id)}, {"_id": 1}
+    )
+    await rows.delete_one({"jobId": job["_id"]})
+
+    status, out, _ = await command("audit", "verify", told.id)
+
+    assert status == 1
+    assert f"{told.id}: the entry of the job {job['_id']} was appended, and is gone" in out
+
+
+async def test_whether_there_are_heads_is_told_and_a_named_file_must_be_there(
+    command, told, tmp_path, application
+):
+    heads = tmp_path / "heads.jsonl"
+
+    status, _, err = await command("audit", "verify", told.id, "--heads", str(heads))
+    assert (status, f"there is no file {heads}" in err) == (2, True)
+
+    heads.touch()
+    assert f"0 heads in {heads}" in (await command("audit", "verify", told.id, "--heads", str(heads)))[1]
+
+
+async def test_what_the_operator_closes_and_opens_stands_in_the_log(command, client, acme, run_jobs):
+    for words in (("suspend",), ("resume",), ("delete",), ("resume",)):
+        assert (await command("tenants", *words, acme.id))[0] == 0
+    await run_jobs()
+
+    entries = (await client.get("/api/v1/audit-log", headers=acme.headers)).json()["items"]
+    done = [one["action"] for one in entries if one["actor"]["kind"] == "operator"]
+    assert sorted(done) == ["delete", "restore", "restore", "suspend"]
+
+
 async def test_a_file_of_heads_that_is_none_is_named(command, told, tmp_path):
     heads = tmp_path / "heads.jsonl"
     heads.write_text("nonsense\n")

@@ -10,8 +10,6 @@ import pytest
 from bson import ObjectId
 
 from jazzaam.control.accounts.repository import AccountRepository
-from jazzaam.control.memberships.permissions import Role
-from jazzaam.control.memberships.repository import MembershipRepository
 
 
 @pytest.fixture
@@ -40,24 +38,3 @@ async def admin(make_company, plane):
     person = await make_company("Admin", account_type="user")
     await AccountRepository(plane.db).set_admin(ObjectId(person.id), to=True)
     return person
-
-
-@pytest.fixture
-async def join(client, make_company, plane):
-    """Make a person who works in a company; gives them, with a session there."""
-
-    async def join(company, role=Role.member):
-        person = await make_company("Person", account_type="user")
-        team = MembershipRepository(plane.db, ObjectId(company.id))
-        await team.add(ObjectId(person.id), role, plane.clock.now())
-        return person, await enter(client, person.headers, company)
-
-    return join
-
-
-async def enter(client, headers, company):
-    answer = await client.post(
-        "/api/v1/auth/switch-company", json={"companyId": company.id}, headers=headers
-    )
-    assert answer.status_code == 200, answer.text
-    return {"Authorization": f"Bearer {answer.json()['accessToken']}"}

@@ -9,25 +9,27 @@ import bcrypt
 import pyotp
 import pytest
 from bson import ObjectId
-from tests.conftest import PASSWORD
-from tests.control.conftest import enter
+from tests.conftest import PASSWORD, enter
 
 from jazzaam.control.accounts.errors import TokenRefused
 from jazzaam.control.accounts.models import SESSIONS
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.companies.models import COMPANIES
 from jazzaam.control.identities.models import IDENTITIES
+from jazzaam.control.memberships.errors import AccountGone
 from jazzaam.control.memberships.models import MEMBERSHIPS
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.control.passwords.events import PasswordForgotten
 from jazzaam.control.passwords.jobs import mail_reset
 from jazzaam.control.sign_in import service as sign_in
+from jazzaam.tenancy.database import BoundCollection
 from jazzaam.tenancy.errors import TenantBusy
 from jazzaam.tenancy.models import TenantId
 
 OTHER = "a wholly different sentence"
 AUTH = "/api/v1/auth"
+PROVED = {"password": PASSWORD}
 
 
 @pytest.fixture
@@ -146,7 +148,7 @@ class TestPasswords:
     async def test_a_login_that_was_begun_before_a_second_factor_asks_for_it(
         self, client, acme, while_verifying
     ):
-        begun = (await client.post(f"{AUTH}/totp", headers=acme.headers)).json()
+        begun = (await client.post(f"{AUTH}/totp", json=PROVED, headers=acme.headers)).json()
 
         async def confirm():
             code = pyotp.TOTP(begun["secret"]).now()
@@ -171,10 +173,10 @@ class TestPasswords:
         assert again.status_code == 422
 
     async def test_a_second_factor_is_the_one_that_was_confirmed(self, client, acme, plane):
-        await client.post(f"{AUTH}/totp", headers=acme.headers)
+        await client.post(f"{AUTH}/totp", json=PROVED, headers=acme.headers)
         accounts = AccountRepository(plane.db)
         read = await accounts.second_factor(ObjectId(acme.id))
-        await client.post(f"{AUTH}/totp", headers=acme.headers)
+        await client.post(f"{AUTH}/totp", json=PROVED, headers=acme.headers)
 
         assert not await accounts.confirm_second_factor(ObjectId(acme.id), read["secret"], 1, [])
 
@@ -253,7 +255,7 @@ async def test_a_key_does_no_more_than_its_maker_without_a_second_factor(client,
     )
     with_key = {"X-API-Key": key.json()["key"]}
     path = "/api/v1/company/settings"
-    begun = (await client.post(f"{AUTH}/totp", headers=acme.headers)).json()
+    begun = (await client.post(f"{AUTH}/totp", json=PROVED, headers=acme.headers)).json()
     await client.post(
         f"{AUTH}/totp/confirm",
         json={"code": pyotp.TOTP(begun["secret"]).now()},
@@ -294,6 +296,44 @@ async def test_whom_the_company_let_go_keeps_their_account_when_it_is_erased(
     team = MembershipRepository(plane.db, ObjectId(acme.id))
     assert await team.all() == []
     assert successor.id
+
+
+async def test_an_account_that_a_company_takes_in_while_its_own_is_erased_stays(
+    client, acme, globex, application, plane, monkeypatch
+):
+    account_id, globex_id = ObjectId(acme.id), ObjectId(globex.id)
+    erasure, tenant_id = application.deployment.erasure, TenantId(acme.id)
+    usual, taken = BoundCollection.delete_many, []
+
+    async def delete_many(rows, filter_):
+        if "membershipRevision" in filter_ and not taken:
+            taken.append(filter_)
+
+            async def work():
+                await MembershipRepository(plane.db, globex_id).add(
+                    account_id, Role.member, plane.clock.now()
+                )
+
+            await plane.change(work)
+        return await usual(rows, filter_)
+
+    monkeypatch.setattr(BoundCollection, "delete_many", delete_many)
+    await erasure.suspend(tenant_id)
+    await erasure.erase(tenant_id, plane.clock.now)
+
+    assert taken
+    assert (await log_in(client, acme)).status_code == 200
+
+
+async def test_an_account_that_is_gone_is_taken_in_by_no_company(acme, globex, application, plane):
+    erasure, tenant_id = application.deployment.erasure, TenantId(acme.id)
+    await erasure.suspend(tenant_id)
+    await erasure.erase(tenant_id, plane.clock.now)
+    team = MembershipRepository(plane.db, ObjectId(globex.id))
+
+    with pytest.raises(AccountGone):
+        await team.add(ObjectId(acme.id), Role.member, plane.clock.now())
+    assert [row["accountId"] for row in await team.all()] == [ObjectId(globex.id)]
 
 
 async def test_of_two_ways_in_that_are_removed_at_once_one_stays(client, make_company, plane):

@@ -86,10 +86,24 @@ def test_doctor_examines_each_user(tmp_path, mongod):
         tmp_path, "doctor", status=1, **fresh(mongod),
         MONGODB_RELAY_URI=mongod.uri("jazzaam_relay").replace("jazzaam_relay:", "nobody:"),
         MONGODB_WATCHER_URI=mongod.uri("jazzaam_relay"),
+        MONGODB_AUDITOR_URI=mongod.uri("jazzaam_relay"),
     )  # fmt: skip
 
-    lacking = [line for line in lines if line.startswith("LACKS")]
-    assert [line.split(":")[0] for line in lacking] == ["LACKS  user relay", "LACKS  user watcher"]
+    lacking = [line.split(":")[0] for line in lines if line.startswith("LACKS")]
+    assert lacking == ["LACKS  user relay", "LACKS  user watcher", "LACKS  user auditor"]
+
+
+def test_doctor_tries_where_mails_and_heads_go(tmp_path, mongod):
+    nowhere = f"smtp://us:a-secret@127.0.0.1:{free_port()}"
+    lines = lines_of(
+        tmp_path, "doctor", status=1, **fresh(mongod), SMTP_URL=nowhere,
+        AUDIT_HEADS=str(tmp_path / "not mounted" / "audit" / "heads.jsonl"),
+    )  # fmt: skip
+
+    mail, heads = [line for line in lines if line.startswith("LACKS")]
+    assert mail == "LACKS  mail: the server does not take us: SMTPConnectError"
+    assert heads.startswith("LACKS  audit heads: No such file or directory: ")
+    assert "a-secret" not in "".join(lines)
 
 
 def test_doctor_leaves_nothing_behind_also_where_it_may_not_drop(tmp_path, mongod):
@@ -105,7 +119,7 @@ def test_doctor_finds_nothing_wrong_with_the_embedded_one(tmp_path, mongod):
     lines = lines_of(tmp_path, "doctor", status=0, **fresh(mongod))
 
     assert all(line.startswith("ok") for line in lines)
-    assert len(lines) == 14
+    assert len(lines) == 17
 
 
 def test_doctor_leaves_nothing_behind(tmp_path, mongod):

@@ -54,6 +54,13 @@ async def test_a_mail_arrives(inbox):
     assert [one["To"] for one in inbox.mails] == ["ada@example.com"]
 
 
+async def test_a_server_is_tried_without_a_mail(inbox):
+    assert await SmtpMailer(inbox.url).check() == "127.0.0.1 takes us"
+    assert inbox.mails == []
+    with pytest.raises(MailNotSent):
+        await SmtpMailer(f"smtp://127.0.0.1:{free_port()}").check()
+
+
 @pytest.mark.parametrize("to", ["nobody@example.com", "later@example.com"])
 async def test_a_refusal_is_an_error_that_names_no_address(inbox, to):
     with pytest.raises(MailNotSent) as refused:

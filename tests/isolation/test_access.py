@@ -1,12 +1,10 @@
 """Each route lets in whoever has what it states, and nobody else: roles and API keys, against the rules."""
 
 import pytest
-from bson import ObjectId
 from tests.isolation.cases import CASES, IN_PERSON, OF_ADMINS, address, fill, in_order
 
 from jazzaam.control.memberships.access import FIELD, Access
 from jazzaam.control.memberships.permissions import KEY_SCOPES, PERMISSIONS, Permission, Role
-from jazzaam.control.memberships.repository import MembershipRepository
 
 
 def needed(app, route):
@@ -19,17 +17,11 @@ def may(role, what):
 
 
 @pytest.fixture
-async def as_role(client, acme, make_company, plane):
+async def as_role(acme, join):
     """Somebody's headers with a role in Acme, where they work besides nowhere else."""
 
     async def headers(role):
-        person = await make_company("Person", account_type="user")
-        team = MembershipRepository(plane.db, ObjectId(acme.id))
-        await team.add(ObjectId(person.id), role, plane.clock.now())
-        answer = await client.post(
-            "/api/v1/auth/switch-company", json={"companyId": acme.id}, headers=person.headers
-        )
-        return {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+        return (await join(acme, role))[1]
 
     return headers
 

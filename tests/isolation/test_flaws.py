@@ -147,7 +147,7 @@ async def test_no_secret_stands_in_the_database(client, acme, plane, run_jobs, o
         "/api/v1/api-keys", json={"name": "k", "scopes": ["leads:read"]}, headers=headers
     )
     made.append(key.json()["key"])
-    begun = (await client.post("/api/v1/auth/totp", headers=headers)).json()
+    begun = (await client.post("/api/v1/auth/totp", json={"password": PASSWORD}, headers=headers)).json()
     made.append(begun["secret"])
     code = pyotp.TOTP(begun["secret"]).now()
     confirmed = await client.post("/api/v1/auth/totp/confirm", json={"code": code}, headers=headers)
@@ -192,6 +192,7 @@ BODIES = {
     ("post", "/api/v1/auth/second-factor"): {"signInToken": "x", "code": "123456"},
     ("post", "/api/v1/auth/switch-company"): {"companyId": "f" * 24},
     ("post", "/api/v1/auth/change-password"): {"oldPassword": "x", "newPassword": "y" * 12},
+    ("post", "/api/v1/auth/totp"): {"password": "x"},
     ("post", "/api/v1/auth/totp/confirm"): {"code": "000000"},
     ("delete", "/api/v1/auth/totp"): {"code": "000000"},
     ("post", "/api/v1/auth/totp/recovery-codes"): {"code": "000000"},

@@ -4,11 +4,15 @@ from datetime import timedelta
 
 import pytest
 from bson import ObjectId
+from pyotp.totp import TOTP
 
 from jazzaam.cli import key_operation
 from jazzaam.composition import compose, prepare
+from jazzaam.control.accounts.models import AccountType, Principal
+from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.control.plane import ControlPlane
+from jazzaam.control.second_factor import service as second_factor
 from jazzaam.crm.records import SETTINGS
-from jazzaam.encryption import Place
 from jazzaam.errors import ConfigurationError, InvalidInput
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.encryption_keys import Key, in_tenant, known_keys
@@ -95,6 +99,52 @@ async def test_rotating_leaves_nothing_under_the_old_key(world):
     assert said == [f"0 encrypted with the key {new_id()}."]
 
 
+async def with_a_second_factor(application):
+    """An account that has begun a second factor; gives how to sign in with it."""
+    plane = ControlPlane(application.deployment.system(), application.control)
+    account_id, now = ObjectId(), plane.clock.now()
+    await AccountRepository(plane.db).add(
+        account_id, f"{account_id}@example.com", now, password_hash=None, account_type=AccountType.user
+    )
+    principal = Principal(
+        "0" * 24, now, account_id, None, 0, platform_admin=False, lacks_second_factor=True
+    )
+    begun = await second_factor.begin(plane, principal, None)
+    recovery = await second_factor.confirm(plane, principal, TOTP(begun.secret).at(now))
+
+    async def is_right(application, code):
+        plane = ControlPlane(application.deployment.system(), application.control)
+        factor = await AccountRepository(plane.db).second_factor(account_id)
+        return await second_factor.is_right_code(plane, account_id, factor, code)
+
+    def code():
+        return TOTP(begun.secret).at(now, counter_offset=1)
+
+    return account_id, is_right, code, recovery
+
+
+async def test_second_factors_are_encrypted_anew(world):
+    _, is_right, code, _ = await with_a_second_factor(await world(OLD))
+    said = []
+
+    await key_operation.rotate(await world(NEW, OLD), said.append)
+
+    assert said[0] == f"1 encrypted with the key {new_id()}."
+    assert await is_right(await world(NEW), code())
+
+
+async def test_a_recovery_code_is_left_to_whose_second_factor_had_a_lost_key(world):
+    account_id, is_right, code, recovery = await with_a_second_factor(await world(OLD))
+    without, said = await without_the_old(world, await world(NEW, OLD)), []
+
+    await key_operation.forget(without, old_id(), said.append)
+
+    assert said[0] == f"Gone: companies.secondFactor.secret of {account_id} (row {account_id})."
+    after = await world(NEW)
+    assert not await is_right(after, code())
+    assert await is_right(after, recovery[0])
+
+
 async def test_a_process_without_a_key_in_use_refuses_and_names_it(world):
     await dedicated(await world(OLD))
 
@@ -154,9 +204,14 @@ async def without_the_old(world, both):
     return both
 
 
+def test_nothing_is_encrypted_where_no_rotated_key_would_find_it():
+    with pytest.raises(ValueError, match=r"settings\.password is not declared"):
+        SETTINGS.place("0" * 24, "mailbox", "password")
+
+
 async def test_a_tenants_own_ciphertexts_are_found_by_their_key(acme, application):
     spec = SETTINGS.__class__(SETTINGS.name, encrypted=("mail.password",))
-    place = Place(acme.id, spec.name, "mailbox", "mail.password")
+    place = spec.place(acme.id, "mailbox", "mail.password")
     stored = application.cipher.encrypt(b"secret", place)
     await acme.db[SETTINGS].insert({"_id": "mailbox", "mail": {"password": stored}})
 

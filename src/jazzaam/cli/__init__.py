@@ -24,6 +24,7 @@ cli.add_typer(jobs.app, name="jobs")
 cli.add_typer(keys.app, name="keys")
 cli.add_typer(audit.app, name="audit")
 cli.add_typer(admins.admins, name="admins")
+cli.add_typer(admins.accounts, name="accounts")
 cli.add_typer(admins.companies, name="companies")
 
 

@@ -1,4 +1,4 @@
-"""`jazzaam admins` and `jazzaam companies`: what only who runs the machine may decide."""
+"""`jazzaam admins`, `accounts` and `companies`: what only who runs the machine may decide."""
 # ruff: noqa: PLC0415 - each command imports what it needs when it runs
 
 from typing import Annotated
@@ -9,6 +9,7 @@ from jazzaam.cli.settings import settings_of
 from jazzaam.control.billing.plans import Plan
 
 admins = typer.Typer(help="Who runs the platform.", no_args_is_help=True)
+accounts = typer.Typer(help="People's accounts.", no_args_is_help=True)
 companies = typer.Typer(help="Companies as customers.", no_args_is_help=True)
 
 Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The address of an account.")]
@@ -43,6 +44,18 @@ def list_() -> None:
     from jazzaam.cli import admin_operation, operation
 
     operation.operate(settings_of(), lambda application: admin_operation.list_admins(application, print))
+
+
+@accounts.command()
+def erase(email: Email) -> None:
+    """Erase a person: account, memberships, sessions, keys, and what tells of them in the audit logs."""
+    from jazzaam.cli import admin_operation, operation
+
+    operation.operate(
+        settings_of(),
+        lambda application: admin_operation.erase(application, email, print),
+        every_cluster=True,
+    )
 
 
 @companies.command()

@@ -1,6 +1,6 @@
 """What `jazzaam audit verify` does, as *operator*."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -9,8 +9,8 @@ from bson import ObjectId
 from jazzaam.cli.operation import KEPT, Say, known_tenant
 from jazzaam.composition import Application
 from jazzaam.control.audit.heads import Head, HeadsFile
-from jazzaam.control.audit.jobs import APPENDING
-from jazzaam.control.audit.repository import AuditRepository, companies_with_rows
+from jazzaam.control.audit.models import APPENDING
+from jazzaam.control.audit.repository import AuditRepository, appended, companies_with_rows
 from jazzaam.control.audit.verifying import verify_chain
 from jazzaam.errors import InvalidInput
 from jazzaam.jobs import outbox
@@ -21,6 +21,7 @@ from jazzaam.tenancy.models import TenantId
 from jazzaam.tenancy.users import OPERATOR
 
 _MOST: Final = 10_000
+_OF_NONE: Final = "of no company"
 
 
 async def verify(application: Application, companies: Sequence[str], heads: Path | None, say: Say) -> int:
@@ -29,7 +30,7 @@ async def verify(application: Application, companies: Sequence[str], heads: Path
     What waits to be appended is told, and is wrong only when it was given up. Raises `InvalidInput` for a
     file of heads that cannot be read.
     """
-    told = _told(heads or application.control.audit_heads.path)
+    told = _told(application.control.audit_heads.path, heads, say)
     wrong = 0
     for company_id in await _chosen(application, companies, told):
         wrong += await _verify_one(application, company_id, told, say)
@@ -41,6 +42,7 @@ async def verify(application: Application, companies: Sequence[str], heads: Path
     if not companies:
         waiting = await _waiting(application.deployment.system())
         wrong += await _tell_waiting("the shared database", waiting, say)
+    wrong += await _lost_of_shared(application, {one.id for one in tenants}, say, everything=not companies)
     each = application.deployment.tenancy.each(_waiting, tenants=tenants, user=OPERATOR)
     async for outcome in each:
         if outcome.error is not None:
@@ -48,7 +50,8 @@ async def verify(application: Application, companies: Sequence[str], heads: Path
             wrong += 1
             continue
         wrong += await _tell_waiting(outcome.tenant_id, outcome.result or [], say)
-        wrong += await _lost(application, outcome.tenant_id, outcome.result or [], say)
+        done = [job["_id"] for job in outcome.result or () if job["state"] == JobState.done]
+        wrong += await _lost(application, ObjectId(outcome.tenant_id), done, say)
     say("Nothing is wrong." if not wrong else f"{wrong} things are wrong.")
     return wrong
 
@@ -56,14 +59,14 @@ async def verify(application: Application, companies: Sequence[str], heads: Path
 async def _verify_one(
     application: Application, company_id: ObjectId | None, told: Sequence[Head], say: Say
 ) -> int:
-    name = str(company_id or "")
-    mine = [head for head in told if head.company == name]
+    name = str(company_id or _OF_NONE)
+    mine = [head for head in told if head.company == str(company_id or "")]
     system, keyring = application.deployment.system(), application.audit_keyring
     report = await verify_chain(system, keyring, company_id, mine)
     erased = f", {report.erased} of them of erased persons" if report.erased else ""
-    say(f"{name or 'of no company'}: {report.rows} rows{erased}")
+    say(f"{name}: {report.rows} rows{erased}")
     for found in report.findings:
-        say(f"{name or 'of no company'}: row {found.seq} {found.finding}")
+        say(f"{name}: row {found.seq} {found.finding}")
     return len(report.findings)
 
 
@@ -103,19 +106,36 @@ async def _tell_waiting(where: str, jobs: Sequence[Document], say: Say) -> int:
     return len(given_up)
 
 
-async def _lost(application: Application, tenant_id: TenantId, jobs: Sequence[Document], say: Say) -> int:
+async def _lost(
+    application: Application, company_id: ObjectId | None, job_ids: Sequence[ObjectId], say: Say
+) -> int:
     """Find entries whose job says that they were appended, and that are not in the chain."""
-    rows = AuditRepository(application.deployment.system(), ObjectId(tenant_id))
+    rows = AuditRepository(application.deployment.system(), company_id)
+    lost = [job_id for job_id in job_ids if not await rows.has(job_id)]
+    for job_id in lost:
+        say(f"{company_id or _OF_NONE}: the entry of the job {job_id} was appended, and is gone")
+    return len(lost)
+
+
+async def _lost_of_shared(
+    application: Application, tenants: Collection[TenantId], say: Say, *, everything: bool
+) -> int:
+    """Find those whose jobs stand in the shared database; an erased company's log went with it."""
     lost = 0
-    for job in jobs:
-        if job["state"] == JobState.done and not await rows.has(job["_id"]):
-            say(f"{tenant_id}: the entry of the job {job['_id']} was appended, and is gone")
-            lost += 1
+    async for job_id, company_id in appended(application.deployment.system()):
+        if TenantId(str(company_id)) in tenants or (everything and company_id is None):
+            lost += await _lost(application, company_id, [job_id], say)
     return lost
 
 
-def _told(path: Path) -> list[Head]:
+def _told(usual: Path, named: Path | None, say: Say) -> list[Head]:
+    """Read the heads, and say how many there are: without them no end that was cut off is missed."""
+    path = named or usual
     try:
-        return list(HeadsFile(path).told())
+        if named is not None and not named.exists():
+            raise InvalidInput([], f"The heads cannot be read: there is no file {named}.")
+        told = list(HeadsFile(path).told())
     except (OSError, ValueError) as error:
         raise InvalidInput([], f"The heads cannot be read: {error}.") from None
+    say(f"{len(told)} heads in {path}" if path.exists() else f"No heads: there is no file {path}")
+    return told

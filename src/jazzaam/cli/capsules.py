@@ -29,7 +29,7 @@ async def export_tenant(application: Application, text: str, path: Path, say: Sa
     tenant = await known_tenant(application, text)
     if tenant.status not in (TenantStatus.active, TenantStatus.suspended):
         raise TenantNotReady(f"{tenant.id} is {tenant.status}: there is nothing whole to export.")
-    await tell_audit(application, tenant, Action.export, Resource.company)
+    await tell_audit(application, tenant.id, Action.export, Resource.company)
     try:
         with await deployment.tenancy.administer(tenant, OPERATOR) as db:
             done = await deployment.export(db, path, application.keyring, application.control.clock.now())
@@ -80,7 +80,7 @@ async def import_tenant(
         at=clock.now,
         also=appoint,
     )
-    await tell_audit(application, done.tenant, Action.import_, Resource.company)
+    await tell_audit(application, done.tenant.id, Action.import_, Resource.company)
     say(f"{done.tenant.id}: {done.documents} documents imported.")
     if done.new_keys:
         say(f"{done.new_keys} public keys were in use: what they opened has new addresses now.")

@@ -10,9 +10,10 @@ from pymongo.errors import PyMongoError
 from jazzaam.composition import Application, compose
 from jazzaam.config import MAIN_CLUSTER, Settings
 from jazzaam.errors import JazzaamError
+from jazzaam.integrations.email import MailNotSent
 from jazzaam.tenancy.clusters import OLDEST_SERVER, plain
 from jazzaam.tenancy.encryption_keys import known_keys
-from jazzaam.tenancy.users import APP, OPERATOR, RELAY, WATCHER
+from jazzaam.tenancy.users import APP, AUDITOR, OPERATOR, RELAY, WATCHER
 from jazzaam.worker import create_broker
 
 Client = AsyncMongoClient[dict[str, Any]]
@@ -53,12 +54,15 @@ async def examine(settings: Settings) -> list[Finding]:
             (APP, lambda: _as_app(clusters.client(MAIN_CLUSTER, APP), system)),
             (RELAY, lambda: _as_relay(clusters.client(MAIN_CLUSTER, RELAY), system)),
             (WATCHER, lambda: _as_watcher(clusters.client(MAIN_CLUSTER, WATCHER))),
+            (AUDITOR, lambda: _as_auditor(clusters.client(MAIN_CLUSTER, AUDITOR), system)),
         ):
             findings.append(await _look(f"user {user.name.removeprefix('jazzaam_')}", look))
         findings.append(await _look("release", lambda: _release(application)))
         findings.append(await _look("encryption keys", lambda: _keys(application)))
         findings.append(await _look("room for companies", lambda: _room(application)))
         findings.append(await _look("files", application.workspaces.files.check))
+        findings.append(await _look("mail", application.control.mailer.check))
+        findings.append(await _look("audit heads", application.control.audit_heads.check))
         if settings.broker_url is not None:
             findings.append(await _look("broker", lambda: _broker(settings)))
         return findings
@@ -71,6 +75,10 @@ async def _look(name: str, look: Callable[[], Awaitable[str]]) -> Finding:
         return Finding(name, True, await look())
     except PyMongoError as error:
         return Finding(name, False, plain(error))
+    except OSError as error:
+        return Finding(name, False, f"{error.strerror}: {error.filename}")
+    except MailNotSent as error:
+        return Finding(name, False, f"the server does not take us: {error}")
     except LookupError as error:
         return Finding(name, False, str(error.args[0]))
     except JazzaamError as error:
@@ -146,6 +154,11 @@ async def _as_relay(client: Client, system: str) -> str:
 async def _as_watcher(client: Client) -> str:
     async with await client.watch(max_await_time_ms=1):
         return "may hear changes"
+
+
+async def _as_auditor(client: Client, system: str) -> str:
+    await client[system]["auditlogs"].find_one({}, {"_id": 1})
+    return "may read the audit log"
 
 
 async def _keys(application: Application) -> str:

@@ -16,7 +16,8 @@ from jazzaam.control.memberships.models import Actor, ActorKind
 from jazzaam.control.plane import ControlPlane
 from jazzaam.errors import InvalidInput, Unavailable
 from jazzaam.tenancy.clusters import plain, require_fit
-from jazzaam.tenancy.models import Tenant, TenantStatus, Tier
+from jazzaam.tenancy.database import SystemDatabase
+from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus, Tier
 from jazzaam.tenancy.report import reports
 from jazzaam.tenancy.users import OPERATOR
 
@@ -76,18 +77,28 @@ async def known_tenant(application: Application, text: str) -> Tenant:
 
 
 async def tell_audit(
-    application: Application, tenant: Tenant, action: Action, resource: Resource, *fields: str
+    application: Application,
+    tenant_id: TenantId,
+    action: Action,
+    resource: Resource,
+    *fields: str,
+    doing: Callable[[SystemDatabase], Awaitable[object]] | None = None,
 ) -> None:
-    """Tell a company's audit log what the operator is about to do, before it is done."""
+    """Tell a company's audit log what the operator does: `doing` it in one change, or before it is done.
+
+    `doing` is handed the shared database in that change.
+    """
     plane = ControlPlane(application.deployment.system(), application.control)
 
     async def work() -> None:
+        if doing is not None:
+            await doing(plane.db)
         plane.audit(
             action,
             resource,
-            tenant.id,
+            tenant_id,
             by=OPERATORS_ACTOR,
-            company=ObjectId(tenant.id),
+            company=ObjectId(tenant_id),
             fields=fields,
         )
 
@@ -111,7 +122,7 @@ async def set_tier(application: Application, text: str, tier: Tier, grace: timed
     if tenant.tier is tier:
         say(f"{tenant.id} is {tier} already.")
         return
-    await tell_audit(application, tenant, Action.update, Resource.credential, "tier")
+    await tell_audit(application, tenant.id, Action.update, Resource.credential, "tier")
     await application.deployment.credentials.set_tier(tenant.id, tier, _now(application), grace)
     say(f"{tenant.id} is {tier} now.")
     await _retire(application, tenant, grace, say)
@@ -122,7 +133,7 @@ async def rotate_credentials(application: Application, text: str, grace: timedel
     tenant = await known_tenant(application, text)
     if tenant.tier is Tier.shared:
         raise InvalidInput([], f"{tenant.id} is shared: `set-tier {tenant.id} dedicated` gives it a user.")
-    await tell_audit(application, tenant, Action.update, Resource.credential, "password")
+    await tell_audit(application, tenant.id, Action.update, Resource.credential, "password")
     rotated = await application.deployment.credentials.rotate(tenant.id, _now(application), grace)
     assert rotated.credential is not None  # noqa: S101 - that is what rotate makes
     say(f"{tenant.id} signs in to MongoDB as t_{tenant.id}_e{rotated.credential.epoch} now.")
@@ -142,15 +153,25 @@ async def _retire(application: Application, before: Tenant, grace: timedelta, sa
 
 async def suspend(application: Application, text: str, say: Say) -> None:
     """Close a company, within a second and everywhere."""
-    tenant_id = application.deployment.tenancy.naming.require(text)
-    await application.deployment.erasure.suspend(tenant_id)
+    deployment = application.deployment
+    tenant_id = deployment.tenancy.naming.require(text)
+
+    async def doing(system: SystemDatabase) -> None:
+        await deployment.erasure.suspend(tenant_id, within=system)
+
+    await tell_audit(application, tenant_id, Action.suspend, Resource.company, doing=doing)
     say(f"{tenant_id} is suspended. Open it again with `jazzaam tenants resume {tenant_id}`.")
 
 
 async def resume(application: Application, text: str, say: Say) -> None:
     """Open a suspended company again."""
-    tenant_id = application.deployment.tenancy.naming.require(text)
-    await application.deployment.erasure.resume(tenant_id)
+    deployment = application.deployment
+    tenant_id = deployment.tenancy.naming.require(text)
+
+    async def doing(system: SystemDatabase) -> None:
+        await deployment.erasure.resume(tenant_id, within=system)
+
+    await tell_audit(application, tenant_id, Action.restore, Resource.company, doing=doing)
     say(f"{tenant_id} is active.")
 
 
@@ -161,8 +182,12 @@ async def delete(application: Application, text: str, grace: timedelta, say: Say
     if tenant.status is TenantStatus.erasing and grace > timedelta():
         say(f"{tenant.id} is being erased: it cannot be restored any more.")
         return
+
+    async def doing(system: SystemDatabase) -> None:
+        await deployment.erasure.suspend(tenant.id, erase_after=now + grace, within=system)
+
     if tenant.status is not TenantStatus.erasing:
-        await deployment.erasure.suspend(tenant.id, erase_after=now + grace)
+        await tell_audit(application, tenant.id, Action.delete, Resource.company, doing=doing)
     if grace > timedelta():
         say(
             f"{tenant.id} is suspended, and will be erased after {now + grace:%Y-%m-%d %H:%M} UTC. "

@@ -146,6 +146,13 @@ async def spend_sign_in(request: Request) -> None:
     await limits.spend("logins-network", network, limit=settings.logins_per_network, seconds=_QUARTER)
 
 
+async def spend_password(request: Request, principal: Principal) -> None:
+    """Count a try at an account's password by who is signed in to it; raises `TooManyRequests`."""
+    limits, settings = limits_of(request)
+    account = str(principal.account_id)
+    await limits.spend("passwords-account", account, limit=settings.codes_per_account, seconds=_QUARTER)
+
+
 async def open_plane(request: Request) -> ControlPlane:
     """Give this request's hold on the control plane."""
     state = request.app.state

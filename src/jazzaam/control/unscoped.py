@@ -6,6 +6,8 @@ of these.
 
 from typing import Final
 
+from jazzaam.tenancy.encryption_keys import ENCRYPTED_REASON
+
 UNSCOPED_REASONS: Final = frozenset(
     {
         "sign-in by address",
@@ -15,6 +17,7 @@ UNSCOPED_REASONS: Final = frozenset(
         "a key's hash",
         "an invitation's own token",
         "the fleet's names",
+        ENCRYPTED_REASON,
         "keys of an account that starts anew",
         "whose chains there are",
         "the heads of all chains",

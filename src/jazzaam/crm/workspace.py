@@ -36,7 +36,8 @@ class WorkspaceServices:
     """What every workspace works with; made once by the composition root.
 
     `on_leads` are the collections whose documents hang on a lead. `export_capsule` writes one of a company;
-    `confirm` asks again whether it may be entered, `permissions_now` says what somebody may do there now.
+    `confirm` asks again whether it may be entered, `permissions_now` says what somebody may do there now,
+    `seats_in_use` how many seats are taken.
     `drawing` draws one picture at a time: each may take some hundred megabytes.
     """
 
@@ -51,6 +52,7 @@ class WorkspaceServices:
     export_capsule: Callable[[TenantDatabase, Path], Awaitable[Exported]]
     confirm: Callable[[TenantDatabase], Awaitable[None]]
     permissions_now: Callable[[Actor, TenantId], Awaitable[frozenset[Permission]]]
+    seats_in_use: Callable[[TenantId], Awaitable[int]]
     drawing: Executor
     keyring: Keyring
     public_url: str

@@ -230,6 +230,11 @@ async def find(db: Database, states: Sequence[JobState], name: str | None, limit
     return [row async for row in found]
 
 
+async def remove_addressed_to(db: Database, email: str) -> None:
+    """Remove the jobs that name an address in their arguments: its person is being erased."""
+    await db[JOBS].delete_many({"args.email": email})
+
+
 async def retry(db: Database, job_id: ObjectId, at: datetime) -> bool:
     """Have a dead or cancelled job tried again, with all its tries; tells whether it could be."""
     row = await db[JOBS].find_one_and_update(

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
+from jazzaam.encryption import Place
+
 
 @dataclass(frozen=True, slots=True)
 class IndexSpec:
@@ -68,3 +70,12 @@ class CollectionSpec:
     transient: bool = False
     derived: bool = False
     at_first_use: bool = False
+
+    def place(self, tenant: str, row: object, path: str) -> Place:
+        """Say where a ciphertext of this collection belongs.
+
+        Raises `ValueError` for a field that is not declared as encrypted: no rotated key would find it.
+        """
+        if path not in self.encrypted:
+            raise ValueError(f"{self.name}.{path} is not declared as encrypted")
+        return Place(tenant, self.name, str(row), path)

@@ -42,7 +42,7 @@ def user_name(tenant_id: TenantId, epoch: int) -> str:
 
 def place_of(tenant_id: TenantId) -> Place:
     """Say where a tenant's secret belongs."""
-    return Place(tenant_id, TENANTS.name, tenant_id, SECRET_FIELD)
+    return TENANTS.place(tenant_id, tenant_id, SECRET_FIELD)
 
 
 class Credentials:

@@ -139,8 +139,7 @@ async def _of(
         shown = {field: 1} if owner is None else {field: 1, owner: 1}
         async for row in rows.find({f"{field}.{KEY_FIELD}": asked}, shown):
             whose = tenant if owner is None else str(row[owner])
-            place = Place(whose, spec.name, str(row["_id"]), field)
-            yield Ciphertext(rows, row["_id"], place, _at(row, field))
+            yield Ciphertext(rows, row["_id"], spec.place(whose, row["_id"], field), _at(row, field))
 
 
 def _at(row: Document, path: str) -> Any:

@@ -252,10 +252,10 @@ async def test_a_registration_that_waits_for_its_code_is_void(browser):
 
 async def test_a_second_factor_is_still_asked_for(browser, make_company, plane):
     acme = await make_company("Acme")
-    begun = (await browser.ours.post("/api/v1/auth/totp", headers=acme.headers)).json()
+    begun = await browser.ours.post("/api/v1/auth/totp", json={"password": PASSWORD}, headers=acme.headers)
     confirmed = await browser.ours.post(
         "/api/v1/auth/totp/confirm",
-        json={"code": pyotp.TOTP(begun["secret"]).now()},
+        json={"code": pyotp.TOTP(begun.json()["secret"]).now()},
         headers=acme.headers,
     )
     recovery = confirmed.json()["recoveryCodes"][0]

@@ -8,6 +8,8 @@ from tests.conftest import PASSWORD
 from jazzaam.control.companies.models import COMPANIES
 from jazzaam.tenancy.database import CompanyScope
 
+PROVED = {"password": PASSWORD}
+
 
 async def log_in(client, company, code=None):
     sent = {"email": company.email, "password": PASSWORD}
@@ -30,7 +32,7 @@ class Authenticator:
 @pytest.fixture
 async def protected(client, acme, plane):
     """Acme's owner with a second factor: the authenticator, and the recovery codes."""
-    begun = (await client.post("/api/v1/auth/totp", headers=acme.headers)).json()
+    begun = (await client.post("/api/v1/auth/totp", json=PROVED, headers=acme.headers)).json()
     held = Authenticator(begun["secret"], plane.clock)
     answer = await client.post(
         "/api/v1/auth/totp/confirm", json={"code": held.code()}, headers=acme.headers
@@ -81,7 +83,7 @@ async def test_a_recovery_code_is_good_once(client, acme, protected):
 async def test_confirming_ends_all_other_sessions(client, acme, plane):
     other = await log_in(client, acme)
     headers = {"Authorization": f"Bearer {other.json()['accessToken']}"}
-    begun = (await client.post("/api/v1/auth/totp", headers=acme.headers)).json()
+    begun = (await client.post("/api/v1/auth/totp", json=PROVED, headers=acme.headers)).json()
     code = TOTP(begun["secret"]).at(plane.clock.now())
 
     await client.post("/api/v1/auth/totp/confirm", json={"code": code}, headers=acme.headers)
@@ -93,7 +95,7 @@ async def test_confirming_ends_all_other_sessions(client, acme, plane):
 
 
 async def test_nothing_is_asked_for_before_it_is_confirmed(client, acme):
-    await client.post("/api/v1/auth/totp", headers=acme.headers)
+    await client.post("/api/v1/auth/totp", json=PROVED, headers=acme.headers)
 
     assert (await log_in(client, acme)).status_code == 200
 
@@ -131,8 +133,20 @@ async def test_new_recovery_codes_void_the_old(client, acme, protected):
     assert (await log_in(client, acme, answer.json()["recoveryCodes"][0])).status_code == 200
 
 
+async def test_beginning_needs_the_password_of_who_has_one(client, acme, plane):
+    """Whoever finds a session open must not lock its owner out."""
+    path, headers = "/api/v1/auth/totp", acme.headers
+
+    refused = [await client.post(path, json=body, headers=headers) for body in ({}, {"password": "wrong"})]
+    await CompanyScope(plane.db, ObjectId(acme.id))[COMPANIES].update_one({}, {"$unset": {"password": ""}})
+    without = await client.post(path, json={}, headers=headers)
+
+    assert [one.json()["type"] for one in refused] == ["/problems/WrongPassword"] * 2
+    assert without.status_code == 201
+
+
 async def test_a_second_one_cannot_take_its_place(client, acme, protected):
-    assert (await client.post("/api/v1/auth/totp", headers=acme.headers)).status_code == 409
+    assert (await client.post("/api/v1/auth/totp", json=PROVED, headers=acme.headers)).status_code == 409
 
 
 async def test_codes_of_an_account_are_limited(client, acme, protected, app):
@@ -158,7 +172,7 @@ class TestEnforced:
         for path in ("/api/v1/leads", "/api/v1/company"):
             answer = await client.get(path, headers=headers)
             assert answer.json()["type"] == "/problems/SecondFactorRequired"
-        begun = (await client.post("/api/v1/auth/totp", headers=headers)).json()
+        begun = (await client.post("/api/v1/auth/totp", json=PROVED, headers=headers)).json()
         code = TOTP(begun["secret"]).at(plane.clock.now())
         await client.post("/api/v1/auth/totp/confirm", json={"code": code}, headers=headers)
         async with asyncio.timeout(1):

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from bson import ObjectId
-from tests.control.conftest import enter
+from tests.conftest import enter
 
 from jazzaam.control.memberships.models import MEMBERSHIPS
 from jazzaam.control.memberships.permissions import Role

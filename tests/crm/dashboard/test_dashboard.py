@@ -1,7 +1,5 @@
 from bson import ObjectId
 
-from jazzaam.control.memberships.permissions import Role
-from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.crm.follow_ups.models import FOLLOW_UPS
 from jazzaam.crm.leads.models import LEADS
 
@@ -49,15 +47,9 @@ async def test_of_nothing_all_is_zero(client, acme):
     assert (numbers["totalLeads"], numbers["estimatedCloseRate"], numbers["byStatus"]) == (0, 0.0, {})
 
 
-async def test_who_sees_only_their_leads_counts_only_those(client, acme, make_company, plane):
-    person = await make_company("Person", account_type="user")
-    team = MembershipRepository(plane.db, ObjectId(acme.id))
-    await team.add(ObjectId(person.id), Role.member, plane.clock.now())
+async def test_who_sees_only_their_leads_counts_only_those(client, acme, join):
+    _, headers = await join(acme)
     await client.patch("/api/v1/company/settings", json={"leadVisibility": "own"}, headers=acme.headers)
-    switched = await client.post(
-        "/api/v1/auth/switch-company", json={"companyId": acme.id}, headers=person.headers
-    )
-    headers = {"Authorization": f"Bearer {switched.json()['accessToken']}"}
     mine = (await client.post("/api/v1/leads", json={"fullName": "Mine"}, headers=headers)).json()
     other = await add(client, acme, {"status": "hot"})
     for lead_id in (ObjectId(mine["id"]), other):

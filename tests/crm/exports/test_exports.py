@@ -13,7 +13,6 @@ from PIL import Image
 from jazzaam.composition import compose
 from jazzaam.control.memberships.models import Actor, ActorKind
 from jazzaam.control.memberships.permissions import Role
-from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.crm.exports import service
 from jazzaam.crm.exports.models import EXPORTS as ROWS
 from jazzaam.crm.exports.service import Link
@@ -52,15 +51,9 @@ async def done(client, acme, run_jobs):
 
 
 @pytest.fixture
-async def colleague(client, acme, make_company, plane):
+async def colleague(acme, join):
     """An admin of Acme's, who works nowhere else; gives the person, and their headers there."""
-    person = await make_company("Person", account_type="user")
-    team = MembershipRepository(plane.db, ObjectId(acme.id))
-    await team.add(ObjectId(person.id), Role.admin, plane.clock.now())
-    answer = await client.post(
-        "/api/v1/auth/switch-company", json={"companyId": acme.id}, headers=person.headers
-    )
-    return person, {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+    return await join(acme, Role.admin)
 
 
 def local(url):
@@ -324,14 +317,8 @@ async def test_one_who_may_no_more_when_it_is_written_leaves_no_file(acme, appli
 
 
 @pytest.mark.parametrize("role", [Role.member, Role.viewer])
-async def test_members_carry_nothing_away(client, acme, make_company, plane, role):
-    person = await make_company("Person", account_type="user")
-    team = MembershipRepository(plane.db, ObjectId(acme.id))
-    await team.add(ObjectId(person.id), role, plane.clock.now())
-    answer = await client.post(
-        "/api/v1/auth/switch-company", json={"companyId": acme.id}, headers=person.headers
-    )
-    headers = {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+async def test_members_carry_nothing_away(client, acme, join, role):
+    _, headers = await join(acme, role)
 
     assert (await client.post(EXPORTS, headers=headers)).status_code == 403
     assert (await client.get(EXPORTS, headers=headers)).status_code == 403

@@ -56,6 +56,15 @@ async def test_a_company_sees_what_it_uses(client, acme, globex, allow):
     assert theirs["leads"]["used"] == 0
 
 
+async def test_seats_are_counted_with_who_is_invited(client, acme, globex):
+    before = (await usage(client, acme))["members"]["used"]
+    body = {"email": "new@example.com", "role": "member"}
+    assert (await client.post("/api/v1/invitations", json=body, headers=acme.headers)).status_code == 201
+
+    assert (before, (await usage(client, acme))["members"]["used"]) == (0, 1)
+    assert (await usage(client, globex))["members"]["used"] == 0
+
+
 async def test_a_lead_over_the_limit_is_a_402_that_names_it(client, acme, allow):
     await allow(acme, leads=2)
     for _ in range(2):

@@ -28,6 +28,7 @@ from jazzaam.control.dependencies import (
     limits_of,
 )
 from jazzaam.control.memberships.access import Access, needs
+from jazzaam.control.memberships.errors import AccountGone
 from jazzaam.control.registrations.models import CODE_TRIES_A_DAY
 from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.errors import TooManyRequests
@@ -129,7 +130,7 @@ async def change_me(body: MeChange, principal: CurrentPrincipal, plane: Plane) -
     summary="Start a company",
     dependencies=[*IN_PERSON, IDEMPOTENT],
     openapi_extra=needs(Access.session),
-    responses=documented(*PERSON_ERRORS, TooManyRequests),
+    responses=documented(*PERSON_ERRORS, AccountGone, TooManyRequests),
 )
 async def start_company(
     request: Request, body: NewCompany, principal: CurrentPrincipal, plane: PlaneOnce

@@ -150,7 +150,7 @@ async def establish(plane: ControlPlane, registration: Registration) -> tuple[Ob
 async def start_company(plane: ControlPlane, principal: Principal, company_name: str) -> ObjectId:
     """Start a company that the account owns, beside those it works in; gives its id.
 
-    Its document is no account: nobody signs in with it. Raises `ClusterFull`.
+    Its document is no account: nobody signs in with it. Raises `AccountGone`, `ClusterFull`.
     """
 
     async def write(company_id: ObjectId) -> None:

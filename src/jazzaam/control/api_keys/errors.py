@@ -4,7 +4,7 @@ from jazzaam.errors import Conflict, NotFound, Unauthenticated
 
 
 class ApiKeyRefused(Unauthenticated):
-    """This API key is not valid: it is unknown, over or revoked, or who made it has left."""
+    """This API key is not valid: it is unknown, over or revoked, or who made it may not act here now."""
 
 
 class ApiKeyNotFound(NotFound):

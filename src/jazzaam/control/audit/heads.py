@@ -5,6 +5,7 @@ anew, differs from it. Keep the file where the database's administrators cannot 
 """
 
 import asyncio
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,14 @@ class HeadsFile:
         if lines:
             await asyncio.to_thread(self._append, lines.encode())
 
+    async def check(self) -> str:
+        """Look whether heads can be added, and leave nothing behind; raises `OSError`."""
+        written = self.path if self.path.exists() else self.path.parent
+        written.stat()
+        if not os.access(written, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(written))
+        return f"can be added to {self.path}"
+
     def told(self) -> Iterator[Head]:
         """Read all heads, the oldest first; raises `OSError`, and `ValueError` for a line that is none."""
         if not self.path.exists():
@@ -48,6 +57,7 @@ class HeadsFile:
                     raise ValueError(f"{self.path}: line {number} is no head of a chain") from None
 
     def _append(self, lines: bytes) -> None:
+        self.path.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             while lines:

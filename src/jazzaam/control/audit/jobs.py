@@ -7,6 +7,7 @@ from bson import ObjectId
 from jazzaam.control.audit import repository
 from jazzaam.control.audit.events import AuditedInControl
 from jazzaam.control.audit.heads import Head
+from jazzaam.control.audit.models import APPEND_CONTROL
 from jazzaam.control.memberships.repository import companies_of
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import Fired, job
@@ -17,12 +18,10 @@ from jazzaam.tenancy.models import TenantId, TenantStatus
 
 KEPT_TRYING = RetryPolicy(attempts=30, first=timedelta(seconds=1), longest=timedelta(minutes=10))
 """What is not written yet is known, and looked for by `jazzaam audit verify`."""
-APPENDING = ("audit.append_control", "audit.append")
-"""The jobs that write the log: in the shared database, and in a company's own."""
 _OVERLAP = timedelta(minutes=1)
 
 
-@job("audit.append_control", atomic=False, retry=KEPT_TRYING)
+@job(APPEND_CONTROL, atomic=False, retry=KEPT_TRYING)
 async def append_control(plane: ControlPlane, event: AuditedInControl, run: Run) -> None:
     """Append what was done in the shared database to the chain of each company it is about."""
     for company_id in await _about(plane, event):

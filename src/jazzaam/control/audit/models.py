@@ -24,6 +24,11 @@ AUDIT_LOGS: Final = CollectionSpec(
 AUDIT_HEADS: Final = CollectionSpec("auditheads")
 """How far the heads of all chains were told outside MongoDB: one document, {_id: "told", at}."""
 
+APPEND_CONTROL: Final = "audit.append_control"
+APPEND: Final = "audit.append"
+APPENDING: Final = (APPEND_CONTROL, APPEND)
+"""The jobs that write the log: in the shared database, and in a company's own."""
+
 
 class Action(StrEnum):
     """What was done."""
@@ -34,6 +39,7 @@ class Action(StrEnum):
     update = "update"
     delete = "delete"
     restore = "restore"
+    suspend = "suspend"
     export = "export"
     import_ = "import"
     settings_change = "settings_change"

@@ -8,10 +8,10 @@ from typing import Any, Final
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from jazzaam.control.audit.models import AUDIT_HEADS, AUDIT_LOGS
-from jazzaam.jobs.models import JOBS
+from jazzaam.control.audit.models import APPEND_CONTROL, APPENDING, AUDIT_HEADS, AUDIT_LOGS
+from jazzaam.jobs.models import JOBS, JobState
 from jazzaam.pagination import Position, newest_first
-from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase
+from jazzaam.tenancy.database import CompanyScope, Document, SystemDatabase, TenantDatabase
 from jazzaam.tenancy.models import TenantId
 
 _SHOWN: Final = {
@@ -139,10 +139,29 @@ async def remove_entries_to_come(db: SystemDatabase, tenant_id: TenantId) -> Non
     await db[JOBS].delete_many({"$or": [{"args.company_id": company_id}, done]})
 
 
-async def erase_person(db: SystemDatabase, account_id: str) -> int:
+async def appended(db: SystemDatabase) -> AsyncIterator[tuple[ObjectId, ObjectId | None]]:
+    """Read the shared database's jobs that say they told a chain, and whose; None is that of no company.
+
+    A job about an account told the companies it worked in then, which nothing keeps: it is left out.
+    """
+    told = {"name": APPEND_CONTROL, "state": JobState.done}
+    one_chain = [{"args.company_id": {"$ne": None}}, {"args.account_id": None}]
+    async for job in db[JOBS].find({**told, "$or": one_chain}, {"args.company_id": 1}):
+        yield job["_id"], job["args"].get("company_id")
+
+
+async def forget_in_logs(db: SystemDatabase, account_id: ObjectId, email: str) -> int:
     """Take away, in every chain, what tells of an account's person; gives how many rows there were.
 
     Acts as *operator*: who writes the log cannot. The chains still hold.
     """
     rows = db.unscoped(AUDIT_LOGS, "a person is erased")
-    return await rows.update_many({"actor.id": account_id}, {"$unset": {"personal": ""}})
+    theirs = {"$or": [{"actor.id": str(account_id)}, {"personal.values.email": email}]}
+    return await rows.update_many(theirs, {"$unset": {"personal": ""}})
+
+
+async def forget_in_jobs(db: SystemDatabase | TenantDatabase, account_id: ObjectId, email: str) -> None:
+    """Take the same away in a database's jobs that tell the log, or have told it."""
+    theirs = {"$or": [{"args.actor.id": str(account_id)}, {"args.values.email": email}]}
+    emptied: Document = {"args.address": "", "args.agent": "", "args.values": {}}
+    await db[JOBS].update_many({"name": {"$in": APPENDING}, **theirs}, {"$set": emptied})

@@ -21,6 +21,9 @@ PROFILE_FIELDS: Final = (
 )
 """What of a company's document is the company's own, and may travel with it."""
 
+SECOND_FACTOR_SECRET: Final = "secondFactor.secret"  # noqa: S105 - a path
+"""Where an account's document holds what its authenticator was given, encrypted."""
+
 COMPANIES: Final = CollectionSpec(
     "companies",
     indexes=(
@@ -38,4 +41,5 @@ COMPANIES: Final = CollectionSpec(
         }
     },
     owner_key="_id",
+    encrypted=(SECOND_FACTOR_SECRET,),
 )

@@ -20,6 +20,8 @@ ACCOUNT_FIELDS = (
 )  # fmt: skip
 """What of a company's document is its first account's own."""
 
+_OF_SIGNING_IN: Final = ("lastLoginAt", "membershipRevision")
+_OF_BOTH: Final = ("revision", "createdAt", "updatedAt")
 
 _SHOWN: Final = {
     **dict.fromkeys(PROFILE_FIELDS, 1),
@@ -91,14 +93,34 @@ async def remove_company(db: SystemDatabase, tenant_id: TenantId) -> None:
     """
     company_id = ObjectId(tenant_id)
     rows = CompanyScope(db, company_id)[COMPANIES]
-    places = db.unscoped(MEMBERSHIPS, "an account's companies").find(
-        {"accountId": company_id, "isActive": True}, {"companyId": 1}
-    )
-    if [place["companyId"] async for place in places] == [company_id]:
-        await rows.delete_many({})
-        return
+    while (row := await rows.find_one({}, {"membershipRevision": 1})) is not None:
+        places = db.unscoped(MEMBERSHIPS, "an account's companies").find(
+            {"accountId": company_id, "isActive": True}, {"companyId": 1}
+        )
+        if [place["companyId"] async for place in places] != [company_id]:
+            break
+        if await rows.delete_many({"membershipRevision": row.get("membershipRevision")}):
+            return
     kept = {field: f"${field}" for field in ACCOUNT_FIELDS}
     await rows.find_one_and_update({}, [{"$project": kept}, {"$set": {"userType": "user"}}], {"_id": 1})
+
+
+async def remove_account(db: SystemDatabase, account_id: ObjectId) -> bool:
+    """Remove an account's document in the running change; False when there is none.
+
+    One that a company shares stays, as the document of a company that is no account.
+    """
+    rows = CompanyScope(db, account_id)[COMPANIES]
+    if await rows.delete_many({"userType": "user"}):
+        return True
+    alone = {
+        "email": _no_address(account_id),
+        "userType": "company",
+        "isActive": True,
+        "emailVerified": False,
+    }
+    gone = {field: "" for field in (*ACCOUNT_FIELDS, *_OF_SIGNING_IN) if field not in (*alone, *_OF_BOTH)}
+    return await rows.update_one({}, {"$set": alone, "$unset": gone})
 
 
 async def adopt_company(db: SystemDatabase, tenant_id: TenantId, row: Document) -> None:
@@ -120,7 +142,7 @@ async def adopt_company(db: SystemDatabase, tenant_id: TenantId, row: Document) 
 def _company(company_id: object, at: datetime) -> Document:
     return {
         "_id": ObjectId(str(company_id)),
-        "email": f"{company_id}@company.invalid",
+        "email": _no_address(company_id),
         "userType": "company",
         "isActive": True,
         "emailVerified": False,
@@ -131,6 +153,11 @@ def _company(company_id: object, at: datetime) -> Document:
         "createdAt": at,
         "updatedAt": at,
     }
+
+
+def _no_address(company_id: object) -> str:
+    """Give an address that nobody can have (RFC 2606): each document has one, and no two the same."""
+    return f"{company_id}@company.invalid"
 
 
 def _profile(row: Document) -> Document:

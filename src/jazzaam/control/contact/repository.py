@@ -23,3 +23,7 @@ class ContactRepository:
     async def get(self, message_id: ObjectId) -> Document | None:
         """Read a message."""
         return await self._rows.find_one({"_id": message_id}, _SHOWN)
+
+    async def forget(self, email: str) -> None:
+        """Remove what was written from an address."""
+        await self._rows.delete_many({"email": email})

@@ -14,7 +14,7 @@ from jazzaam.control.dependencies import (
     CurrentPrincipal,
     Plane,
     PlaneOnce,
-    limits_of,
+    spend_password,
 )
 from jazzaam.control.memberships.access import Access, needs
 from jazzaam.control.memberships.permissions import Permission
@@ -25,8 +25,6 @@ from jazzaam.errors import TooManyRequests
 from jazzaam.web.problems import documented
 
 router = APIRouter(prefix="/company", tags=["company"], dependencies=IN_PERSON)
-
-_QUARTER = 900
 
 
 @router.delete(
@@ -43,10 +41,8 @@ async def delete_company(
 
     Until then POST /company/restore opens it again. Who has no password sets one first.
     """
-    limits, settings = limits_of(request)
     member.require(Permission.company_delete)
-    account = str(principal.account_id)
-    await limits.spend("passwords-account", account, limit=settings.codes_per_account, seconds=_QUARTER)
+    await spend_password(request, principal)
     await require_password(plane, principal, body.password, "/password")
     return Deleted(erase_after=await service.delete_company(plane, principal, member))
 

@@ -22,7 +22,7 @@ from jazzaam.control.invitations.errors import InvitationExists, InvitationNotFo
 from jazzaam.control.invitations.schemas import AcceptInvitation, InvitationList, InvitationOut, Invite
 from jazzaam.control.invitations.service import Newcomer
 from jazzaam.control.memberships.access import Access, needs
-from jazzaam.control.memberships.errors import MemberExists
+from jazzaam.control.memberships.errors import AccountGone, MemberExists
 from jazzaam.control.memberships.permissions import Permission, Role
 from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.errors import TooManyRequests
@@ -96,7 +96,13 @@ async def take_back(
     summary="Accept an invitation",
     openapi_extra=needs(Access.nothing),
     responses=documented(
-        InvitationNotFound, SignInToAccept, MemberExists, LimitReached, PasswordTooCommon, TooManyRequests
+        InvitationNotFound,
+        SignInToAccept,
+        AccountGone,
+        MemberExists,
+        LimitReached,
+        PasswordTooCommon,
+        TooManyRequests,
     ),
 )
 async def accept(request: Request, body: AcceptInvitation, plane: Plane) -> Tokens:

@@ -69,5 +69,10 @@ class InvitationRepository:
         return await self._rows.delete_many({"_id": invitation_id}) > 0
 
 
+async def remove_invitations_of(db: SystemDatabase, email: str) -> None:
+    """Take every invitation of an address away, in the running change."""
+    await db.unscoped(INVITATIONS, "a person is erased").delete_many({"email": email})
+
+
 def _waiting(at: datetime) -> Document:
     return {"seed": {"$type": "binData"}, "createdAt": {"$gt": at - INVITATION_LASTS}}

@@ -21,7 +21,7 @@ from jazzaam.control.memberships.permissions import Permission, Role
 from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.registrations.repository import RegistrationRepository
-from jazzaam.control.team.seats import require_seat, seats_taken
+from jazzaam.control.team.seats import require_seat, seats_in_use, seats_taken
 from jazzaam.errors import FieldError, Forbidden, InvalidInput
 from jazzaam.tenancy.database import Document
 from jazzaam.tenancy.errors import TenantNotFound
@@ -63,7 +63,7 @@ async def invite(plane: ControlPlane, member: Member, email: str, role: Role) ->
         there = await team.of(account.id) if account else None
         if there is not None and there.is_active:
             raise MemberExists
-        taken = seats_taken(await team.active(), await waiting.count(now))
+        taken = await seats_in_use(plane.db, member.company_id, now)
         await require_seat(plane, member.tenant_id, taken)
         await waiting.add(new)
         plane.publish(MemberInvited(company_id=new.company_id, invitation_id=new.id))
@@ -104,7 +104,7 @@ async def accept(
 
     Who is signed in must have the invited address. Who is not, and whose address has no account, gets one:
     the token came to that address alone. Raises `InvitationNotFound`, `SignInToAccept`, `LimitReached`,
-    `PasswordTooCommon`, and `InvalidInput` when a password is missing.
+    `AccountGone`, `PasswordTooCommon`, and `InvalidInput` when a password is missing.
     """
     invitation = await _find(plane, token)
     account = await AccountRepository(plane.db).by_email(invitation.email)

@@ -1,6 +1,6 @@
 """What can go wrong with a membership."""
 
-from jazzaam.errors import Conflict, NotFound
+from jazzaam.errors import Conflict, NotFound, Unauthenticated
 
 
 class MemberNotFound(NotFound):
@@ -13,3 +13,7 @@ class LastOwner(Conflict):
 
 class MemberExists(Conflict):
     """This person works in your company already."""
+
+
+class AccountGone(Unauthenticated):
+    """This account is not there any more."""

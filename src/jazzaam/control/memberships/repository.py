@@ -8,7 +8,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from jazzaam.control.companies.models import COMPANIES
-from jazzaam.control.memberships.errors import MemberExists
+from jazzaam.control.memberships.errors import AccountGone, MemberExists
 from jazzaam.control.memberships.models import MEMBERSHIPS, Membership
 from jazzaam.control.memberships.permissions import PERMISSIONS, Permission, Role
 from jazzaam.errors import Forbidden
@@ -30,6 +30,7 @@ class MembershipRepository:
     """The memberships of one company."""
 
     def __init__(self, db: SystemDatabase, company_id: ObjectId) -> None:
+        self._db = db
         self._company_id = company_id
         self._scope = CompanyScope(db, company_id)
         self._rows = self._scope[MEMBERSHIPS]
@@ -61,7 +62,13 @@ class MembershipRepository:
         return membership_of(row) if row else None
 
     async def add(self, account_id: ObjectId, role: Role, at: datetime) -> Membership:
-        """Write a membership; raises `MemberExists`."""
+        """Write a membership, and count it in the account; raises `AccountGone`, `MemberExists`.
+
+        The count lets an account that nobody needs be removed only if no company took it in meanwhile.
+        """
+        account = CompanyScope(self._db, account_id)[COMPANIES]
+        if not await account.update_one({}, {"$inc": {"membershipRevision": 1}}):
+            raise AccountGone
         membership = Membership(ObjectId(), self._company_id, account_id, role, 1)
         try:
             await self._rows.insert(
@@ -115,6 +122,11 @@ class MembershipRepository:
 async def remove_memberships(db: SystemDatabase, tenant_id: TenantId) -> None:
     """Remove the memberships of an erased company, after its document; safe to repeat."""
     await CompanyScope(db, ObjectId(tenant_id))[MEMBERSHIPS].delete_many({})
+
+
+async def remove_memberships_of(db: SystemDatabase, account_id: ObjectId) -> None:
+    """Take an account out of every company, where it was deactivated too, in the running change."""
+    await db.unscoped(MEMBERSHIPS, "a person is erased").delete_many({"accountId": account_id})
 
 
 async def companies_of(db: SystemDatabase, account_id: ObjectId) -> list[ObjectId]:

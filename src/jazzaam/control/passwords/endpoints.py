@@ -11,6 +11,7 @@ from jazzaam.control.dependencies import (
     CurrentPrincipal,
     Plane,
     limits_of,
+    spend_password,
     spend_sign_in,
 )
 from jazzaam.control.memberships.access import Access, needs
@@ -23,7 +24,6 @@ from jazzaam.web.problems import documented
 
 router = APIRouter(prefix="/auth", tags=["accounts"])
 
-_QUARTER: Final = 900
 _HOUR: Final = 3600
 _ANYBODY: Final = needs(Access.nothing)
 
@@ -71,7 +71,5 @@ async def change_password(
     request: Request, body: ChangePassword, principal: CurrentPrincipal, plane: Plane
 ) -> None:
     """Change the password; every other session of the account ends."""
-    limits, settings = limits_of(request)
-    account = str(principal.account_id)
-    await limits.spend("passwords-account", account, limit=settings.codes_per_account, seconds=_QUARTER)
+    await spend_password(request, principal)
     await service.change_password(plane, principal, body.old_password, body.new_password)

@@ -5,11 +5,24 @@ from typing import Final
 from fastapi import APIRouter, Request
 
 from jazzaam.control.accounts.models import Principal
-from jazzaam.control.dependencies import IN_PERSON, PERSON_ERRORS, CurrentPrincipal, Plane, limits_of
+from jazzaam.control.dependencies import (
+    IN_PERSON,
+    PERSON_ERRORS,
+    CurrentPrincipal,
+    Plane,
+    limits_of,
+    spend_password,
+)
 from jazzaam.control.memberships.access import Access, needs
+from jazzaam.control.passwords.errors import WrongPassword
 from jazzaam.control.second_factor import service
 from jazzaam.control.second_factor.errors import NoSecondFactor, SecondFactorExists, WrongSecondFactor
-from jazzaam.control.second_factor.schemas import RecoveryCodes, SecondFactorBegun, SecondFactorCode
+from jazzaam.control.second_factor.schemas import (
+    RecoveryCodes,
+    SecondFactorBegin,
+    SecondFactorBegun,
+    SecondFactorCode,
+)
 from jazzaam.errors import TooManyRequests
 from jazzaam.web.problems import documented
 
@@ -24,11 +37,17 @@ _OWN: Final = needs(Access.session)
     status_code=201,
     summary="Begin a second factor",
     openapi_extra=_OWN,
-    responses=documented(*PERSON_ERRORS, SecondFactorExists),
+    responses=documented(*PERSON_ERRORS, WrongPassword, SecondFactorExists, TooManyRequests),
 )
-async def begin(principal: CurrentPrincipal, plane: Plane) -> SecondFactorBegun:
-    """Get a secret for an authenticator; nothing is asked for until a code has confirmed it."""
-    begun = await service.begin(plane, principal)
+async def begin(
+    request: Request, body: SecondFactorBegin, principal: CurrentPrincipal, plane: Plane
+) -> SecondFactorBegun:
+    """Get a secret for an authenticator; nothing is asked for until a code has confirmed it.
+
+    It takes the present password: whoever found a session open must not lock its owner out.
+    """
+    await spend_password(request, principal)
+    begun = await service.begin(plane, principal, body.password)
     return SecondFactorBegun(secret=begun.secret, otpauth_uri=begun.address)
 
 

@@ -4,7 +4,14 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from jazzaam.control.accounts.schemas import PresentedPassword
 from jazzaam.web.input import Input, Output
+
+
+class SecondFactorBegin(Input):
+    """The account's present password; an account that has none leaves it out."""
+
+    password: PresentedPassword | None = None
 
 
 class SecondFactorBegun(Output):

@@ -9,7 +9,8 @@ from jazzaam.control.accounts.errors import TokenRefused
 from jazzaam.control.accounts.models import Principal
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.audit.models import Action, Resource
-from jazzaam.control.companies.models import COMPANIES
+from jazzaam.control.companies.models import COMPANIES, SECOND_FACTOR_SECRET
+from jazzaam.control.passwords.service import require_password
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.second_factor.codes import (
     address_of,
@@ -35,12 +36,17 @@ class Begun:
     address: str
 
 
-async def begin(plane: ControlPlane, principal: Principal) -> Begun:
-    """Begin a second factor; it is asked for once a code has confirmed it. Raises `SecondFactorExists`."""
+async def begin(plane: ControlPlane, principal: Principal, password: str | None) -> Begun:
+    """Begin a second factor; it is asked for once a code has confirmed it.
+
+    An account that has a password proves it. Raises `WrongPassword`, `SecondFactorExists`.
+    """
     accounts = AccountRepository(plane.db)
     account = await accounts.get(principal.account_id)
     if account is None:
         raise TokenRefused
+    if account.password_hash is not None:
+        await require_password(plane, principal, password or "", "/password")
     secret = new_secret()
     stored = plane.services.cipher.encrypt(secret.encode(), _place(principal.account_id))
     factor = {"secret": stored, "confirmed": False, "createdAt": plane.clock.now()}
@@ -142,7 +148,7 @@ def _tell(
 
 
 def _place(account_id: ObjectId) -> Place:
-    return Place(str(account_id), COMPANIES.name, str(account_id), "secondFactor.secret")
+    return COMPANIES.place(str(account_id), account_id, SECOND_FACTOR_SECRET)
 
 
 def _wrong() -> WrongSecondFactor:

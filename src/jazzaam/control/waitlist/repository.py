@@ -87,3 +87,7 @@ class WaitlistRepository:
         return await self._rows.update_one(
             {"_id": entry_id, "isActive": True}, {"$set": {"isActive": False, "updatedAt": at}}
         )
+
+    async def forget(self, email: str) -> None:
+        """Remove an address, whether it waits or not."""
+        await self._rows.delete_many({"email": email})

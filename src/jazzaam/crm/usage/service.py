@@ -40,7 +40,8 @@ async def usage(workspace: Workspace) -> list[LimitUsage]:
     workspace.member.require(Permission.company_read)
     tenant = workspace.db.tenant
     reserved = await workspace.services.limits.used(tenant.id)
-    counted = await count_all(COUNTERS, workspace.db)
+    seats = await workspace.services.seats_in_use(tenant.id)
+    counted = {**await count_all(COUNTERS, workspace.db), "members": seats}
     return [
         LimitUsage(
             name=spec.name,

@@ -14,6 +14,10 @@ class Mailer(Protocol):
         """
         ...
 
+    async def check(self) -> str:
+        """Try whether mails could be sent, and send none; says how they go. Raises `MailNotSent`."""
+        ...
+
 
 class MailNotSent(Exception):
     """The mail was not accepted; the text names no address and no secret."""

@@ -24,6 +24,10 @@ class FolderMailer:
         path = await asyncio.to_thread(self._write, message.as_bytes())
         log.info("mail.written", file=str(path))
 
+    async def check(self) -> str:
+        """Say where mails are written."""
+        return f"written to {self._folder}, and sent to nobody"
+
     def _write(self, content: bytes) -> Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{ObjectId()}.eml"

@@ -1,6 +1,8 @@
 """Mail over SMTP."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from email.message import EmailMessage
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -31,17 +33,27 @@ class SmtpMailer:
 
     async def send(self, message: EmailMessage) -> None:
         """Send one mail; raises `MailNotSent`."""
+        async with self._signed_in() as server:
+            await server.send_message(message)
+
+    async def check(self) -> str:
+        """Sign in to the server, and leave it again; raises `MailNotSent`."""
+        async with self._signed_in():
+            return f"{self._host} takes us"
+
+    @asynccontextmanager
+    async def _signed_in(self) -> AsyncGenerator[aiosmtplib.SMTP]:
+        server = aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            username=self._user,
+            password=self._password,
+            use_tls=self._implicit_tls,
+            start_tls=True if self._password and not self._implicit_tls else None,
+            timeout=_SECONDS,
+        )
         try:
-            async with asyncio.timeout(_SECONDS):
-                await aiosmtplib.send(
-                    message,
-                    hostname=self._host,
-                    port=self._port,
-                    username=self._user,
-                    password=self._password,
-                    use_tls=self._implicit_tls,
-                    start_tls=True if self._password and not self._implicit_tls else None,
-                    timeout=_SECONDS,
-                )
+            async with asyncio.timeout(_SECONDS), server:
+                yield server
         except (aiosmtplib.SMTPException, OSError) as error:  # a TimeoutError is an OSError
             raise MailNotSent(type(error).__name__) from None
