@@ -93,7 +93,12 @@ def compose(
     Raises `ConfigurationError` in one line.
     """
     clock = clock or SystemClock()
-    clusters = Clusters(_clusters(settings), user=user, event_listeners=event_listeners)
+    clusters = Clusters(
+        _clusters(settings),
+        user=user,
+        event_listeners=event_listeners,
+        connect_seconds=settings.mongodb_connect_seconds,
+    )
     clusters.client(MAIN_CLUSTER)  # finds out at once whether there is one
     files = _files(settings)
     cipher = Cipher(_keyring(settings, settings.encryption_keys, "encryption-key"))

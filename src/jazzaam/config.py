@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     mongodb_auditor_uri: SecretStr | None = Field(
         None, description="The same for the user *auditor*, which adds audit rows. Default MONGODB_URI."
     )
+    mongodb_connect_seconds: float = Field(
+        5, gt=0, le=60, description="How long a MongoDB may take to answer before it counts as away."
+    )
     clusters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")], ClusterUris] = Field(
         default_factory=dict[str, ClusterUris],
         description="Further MongoDB deployments for companies, as JSON: "

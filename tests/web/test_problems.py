@@ -123,7 +123,8 @@ async def test_a_request_id_that_is_none_of_ours_is_replaced(client, given):
 async def test_a_mongodb_that_does_not_answer_is_a_503(as_problem, settings):
     away = settings.model_copy(
         update={
-            "mongodb_uri": type(settings.mongodb_uri)("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200")
+            "mongodb_uri": type(settings.mongodb_uri)("mongodb://127.0.0.1:1/"),
+            "mongodb_connect_seconds": 0.2,
         }
     )
     application = compose(away)

@@ -1,5 +1,6 @@
 """From a request to who calls: a session, or an API key; and to their company in the shared database."""
 
+from functools import partial
 from typing import Annotated, Final
 
 import structlog
@@ -156,7 +157,7 @@ async def spend_password(request: Request, principal: Principal) -> None:
 async def open_plane(request: Request) -> ControlPlane:
     """Give this request's hold on the control plane."""
     state = request.app.state
-    return ControlPlane(state.deployment.system(), state.control, origin_of(request))
+    return ControlPlane(state.deployment.system(), state.control, partial(origin_of, request))
 
 
 async def open_plane_once(request: Request) -> ControlPlane:
@@ -165,7 +166,7 @@ async def open_plane_once(request: Request) -> ControlPlane:
     principal = await current_principal(request)
     who = f"{principal.actor.id} {principal.member and principal.member.tenant_id}"
     plane = await open_plane(request)
-    return ControlPlane(plane.db, plane.services, plane.origin, request_key(request, who, body))
+    return ControlPlane(plane.db, plane.services, plane.origin_of, request_key(request, who, body))
 
 
 async def open_plane_once_for_anybody(request: Request) -> ControlPlane:
@@ -173,7 +174,7 @@ async def open_plane_once_for_anybody(request: Request) -> ControlPlane:
     body = await body_if_idempotent(request)
     plane = await open_plane(request)
     key = request_key(request, f"nobody {network_of(request)}", body)
-    return ControlPlane(plane.db, plane.services, plane.origin, key)
+    return ControlPlane(plane.db, plane.services, plane.origin_of, key)
 
 
 def member_of(principal: Principal) -> Member:

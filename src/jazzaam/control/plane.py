@@ -10,7 +10,7 @@ from bson import ObjectId
 from jazzaam.clock import Clock
 from jazzaam.control.audit.events import AuditedInControl, audited
 from jazzaam.control.audit.heads import HeadsFile
-from jazzaam.control.audit.models import NOWHERE, Action, Origin, Resource
+from jazzaam.control.audit.models import Action, Origin, Resource, nowhere
 from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.memberships.models import Actor, Member
 from jazzaam.control.password_hashing import Passwords
@@ -59,19 +59,19 @@ class ControlServices:
 class ControlPlane(Repeatable[SystemDatabase, Event]):
     """One request's, or one job's, hold on the shared database.
 
-    `origin` is where the request came from, `request` names one that may come twice.
+    `origin_of` says where the request came from, `request` names one that may come twice.
     """
 
     def __init__(
         self,
         db: SystemDatabase,
         services: ControlServices,
-        origin: Origin = NOWHERE,
+        origin_of: Callable[[], Origin] = nowhere,
         request: RequestKey | None = None,
     ) -> None:
         super().__init__(db, services.registry, services.clock, request)
         self.services = services
-        self.origin = origin
+        self.origin_of = origin_of
 
     def audit(
         self,
@@ -97,7 +97,7 @@ class ControlPlane(Repeatable[SystemDatabase, Event]):
             resource,
             resource_id,
             by=actor,
-            origin=self.origin,
+            origin=self.origin_of(),
             at=self.clock.now(),
             fields=fields,
             values=values,

@@ -107,12 +107,14 @@ class Repeatable(Publishing[AnyDatabase, AnyMessage]):
 
         Raises `SecondChange` when such a request has made its one.
         """
-        if self._changed and self._request is not None:
+        if self._request is None:
+            return await super().change(work)
+        if self._changed:
             raise SecondChange
-        known = await self.known()
+        request, known = self._request, await self.known()
         if known is None:
             try:
-                result = await super().change(lambda: self._remembering(work))
+                result = await super().change(lambda: self._remembering(request, work))
             except RequestRepeated:
                 known = await self.known()
             else:
@@ -129,10 +131,9 @@ class Repeatable(Publishing[AnyDatabase, AnyMessage]):
             self._remembered = await RequestRepository(self.db).find(self._request)
         return self._remembered
 
-    async def _remembering(self, work: Callable[[], Awaitable[Result]]) -> Result:
+    async def _remembering(self, request: RequestKey, work: Callable[[], Awaitable[Result]]) -> Result:
         result = await work()
-        if self._request is not None:
-            await RequestRepository(self.db).remember(self._request, result, self.clock.now())
+        await RequestRepository(self.db).remember(request, result, self.clock.now())
         return result
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Final
 
 import structlog
@@ -149,7 +150,7 @@ def workspace_for_operator(db: TenantDatabase, services: WorkspaceServices) -> W
 def _workspace(request: Request, db: TenantDatabase, member: Member, body: bytes) -> Workspace:
     services: WorkspaceServices = request.app.state.workspaces
     named = request_key(request, f"{member.actor.kind} {member.actor.id}", body)
-    return Workspace(db, member, services, named, origin_of(request))
+    return Workspace(db, member, services, named, partial(origin_of, request))
 
 
 CurrentWorkspace = Annotated[Workspace, Depends(open_workspace)]

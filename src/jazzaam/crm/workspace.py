@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from jazzaam.clock import Clock
 from jazzaam.control.audit.events import Audited, audited
-from jazzaam.control.audit.models import NOWHERE, Action, Origin, Resource
+from jazzaam.control.audit.models import Action, Origin, Resource, nowhere
 from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.billing.plans import LIMITS, QUEUED_JOBS
 from jazzaam.control.memberships.models import Actor, ActorKind, Member
@@ -74,8 +74,8 @@ class _Jobs:
 class Workspace(Repeatable[TenantDatabase, Event]):
     """One tenant's database, and who is at work in it.
 
-    A door makes one; see `crm.dependencies`. `request` names a request that may come twice, `origin` says
-    where it came from.
+    A door makes one; see `crm.dependencies`. `request` names a request that may come twice, `origin_of`
+    says where it came from; it is asked when that is told.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class Workspace(Repeatable[TenantDatabase, Event]):
         member: Member,
         services: WorkspaceServices,
         request: RequestKey | None = None,
-        origin: Origin = NOWHERE,
+        origin_of: Callable[[], Origin] = nowhere,
     ) -> None:
         super().__init__(db, services.registry, services.clock, request)
         self.member = member
         self.services = services
-        self.origin = origin
+        self.origin_of = origin_of
         self._jobs = _Jobs()
 
     async def change(self, work: Callable[[], Awaitable[Result]]) -> Result:
@@ -125,7 +125,7 @@ class Workspace(Repeatable[TenantDatabase, Event]):
 
     def for_several_changes(self) -> "Workspace":
         """Give the same workspace for a rule that makes several changes, each safe to repeat by itself."""
-        return Workspace(self.db, self.member, self.services, origin=self.origin)
+        return Workspace(self.db, self.member, self.services, origin_of=self.origin_of)
 
     def audit(
         self,
@@ -146,7 +146,7 @@ class Workspace(Repeatable[TenantDatabase, Event]):
             resource,
             resource_id,
             by=self.member.actor,
-            origin=self.origin,
+            origin=self.origin_of(),
             at=self.clock.now(),
             fields=fields,
             values=values,

@@ -20,8 +20,8 @@ from jazzaam.tenancy.users import APP, ClusterUser
 OLDEST_SERVER: Final = (6, 0)
 DEDICATED_CONNECTIONS: Final = 10
 """Connections a dedicated tenant's client holds at most."""
-CONNECT_SECONDS: Final = 5
-"""How long connecting and choosing a server may take."""
+CONNECT_SECONDS: Final = 5.0
+"""How long connecting and choosing a server may take, unless it is said."""
 SILENCE_SECONDS: Final = 5.0
 """How long a cluster that did not answer is not asked again, but by one."""
 
@@ -43,7 +43,7 @@ class Clusters:
     """The clusters of this process. Clients belong to the event loop that first uses them.
 
     `user` is who this process is unless it says otherwise. Every wait ends: connecting and choosing a
-    server after 5 seconds, an answer after 30.
+    server after `connect_seconds`, an answer after 30.
     """
 
     def __init__(
@@ -53,11 +53,13 @@ class Clusters:
         user: ClusterUser = APP,
         event_listeners: Sequence[Any] = (),
         max_pool_size: int = 100,
+        connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self._clusters = {cluster.name: cluster for cluster in clusters}
         self._user = user
         self._listeners = list(event_listeners)
         self._max_pool_size = max_pool_size
+        self._connect_ms = round(connect_seconds * 1000)
         self._clients: dict[tuple[str, str], Client] = {}
         self._silent_until: dict[str, float] = {}
 
@@ -122,8 +124,8 @@ class Clusters:
             cluster.uri(user),
             tz_aware=True,
             appname="jazzaam",
-            connectTimeoutMS=CONNECT_SECONDS * 1000,
-            serverSelectionTimeoutMS=CONNECT_SECONDS * 1000,
+            connectTimeoutMS=self._connect_ms,
+            serverSelectionTimeoutMS=self._connect_ms,
             waitQueueTimeoutMS=5_000,
             socketTimeoutMS=30_000,
             readPreference="primary",
@@ -139,6 +141,14 @@ class Clusters:
             await client.close()
 
 
+def silent(client: Client, name: str, error: PyMongoError) -> ClusterSilent:
+    """Say in one line that a cluster did not answer, and how long it was waited for."""
+    waited = client.options.server_selection_timeout
+    return ClusterSilent(
+        f"The MongoDB cluster {name!r} does not answer; waited {waited:g} s: {plain(error)}"
+    )
+
+
 async def require_fit(client: Client, name: str) -> None:
     """Refuse a deployment that cannot hold Jazzaam.
 
@@ -149,9 +159,7 @@ async def require_fit(client: Client, name: str) -> None:
         hello = await client.admin.command("hello")
         version = (await client.admin.command("buildInfo"))["versionArray"]
     except ServerSelectionTimeoutError as error:
-        raise ClusterSilent(
-            f"The MongoDB cluster {name!r} does not answer; waited {CONNECT_SECONDS} s: {plain(error)}"
-        ) from None
+        raise silent(client, name, error) from None
     except PyMongoError as error:
         raise DeploymentUnfit(f"The MongoDB cluster {name!r} refuses us: {plain(error)}") from None
     if "setName" not in hello and hello.get("msg") != "isdbgrid":

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pymongo.errors import ConnectionFailure, ServerSelectionTimeoutError
 
 from jazzaam.logging import get_logger
-from jazzaam.tenancy.clusters import CONNECT_SECONDS, Clusters, plain
+from jazzaam.tenancy.clusters import Clusters, silent
 from jazzaam.tenancy.errors import ClusterAway, ClusterFull, ClusterSilent
 
 log = get_logger(__name__)
@@ -101,13 +101,12 @@ class Placement:
         known = self._known.get(name)
         if known is not None and time.monotonic() - known[0] < _REMEMBERED_SECONDS:
             return known[1]
+        client = self._clusters.client(name)
         try:
             with self._clusters.asking(name):
-                status = await self._clusters.client(name).admin.command("serverStatus")
+                status = await client.admin.command("serverStatus")
         except (ServerSelectionTimeoutError, ConnectionFailure) as error:
-            raise ClusterSilent(
-                f"The MongoDB cluster {name!r} does not answer; waited {CONNECT_SECONDS} s: {plain(error)}"
-            ) from None
+            raise silent(client, name, error) from None
         budget = budget_of(status, self._table_limit)
         self._known[name] = (time.monotonic(), budget)
         return budget

@@ -13,7 +13,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 from jazzaam.encryption import Cipher
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.catalog import PUBLIC_KEYS, TENANTS
-from jazzaam.tenancy.clusters import Cluster, Clusters
+from jazzaam.tenancy.clusters import CONNECT_SECONDS, Cluster, Clusters
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.deployment import Bounds, Declared, Deployment, deploy
 from jazzaam.tenancy.encryption_keys import ENCRYPTION_KEYS
@@ -49,15 +49,18 @@ async def temporary_tenancy(
     system: Sequence[CollectionSpec] = (),
     bounds: Bounds | None = None,
     declare: bool = True,
+    connect_seconds: float = CONNECT_SECONDS,
 ) -> AsyncGenerator[Deployment]:
     """Make a tenancy in databases of its own, and drop all of them after the block.
 
     `uri` gives the connection string for each of the cluster's users. Several may run in one MongoDB.
     With `names`, those of another that runs, it is a second process of that one, and drops nothing;
-    `declare` as in `Deployment.prepare`.
+    `declare` as in `Deployment.prepare`; a cluster may take `connect_seconds` to answer.
     """
     mine = names or f"test{secrets.token_hex(4)}"
-    all_clusters = Clusters([Cluster("main", uri), *clusters], user=OPERATOR)
+    all_clusters = Clusters(
+        [Cluster("main", uri), *clusters], user=OPERATOR, connect_seconds=connect_seconds
+    )
     declared = Declared(
         naming=TenantNaming(f"{mine}_tenant_", f"{mine}_system", r"^[0-9a-f]{24}$"),
         shape=shape,

@@ -58,7 +58,7 @@ async def write_session(
         generation=1,
         seed=secrets.token_bytes(16),
     )
-    await SessionRepository(plane.db).add(session, plane.origin, now, now + SESSION_LASTS)
+    await SessionRepository(plane.db).add(session, plane.origin_of(), now, now + SESSION_LASTS)
     plane.audit(
         Action.login,
         Resource.session,

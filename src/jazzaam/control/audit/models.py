@@ -87,4 +87,6 @@ class Origin:
     request_id: str = ""
 
 
-NOWHERE: Final = Origin()
+def nowhere() -> Origin:
+    """Give the origin of what comes from no request."""
+    return Origin()

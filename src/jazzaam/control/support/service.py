@@ -79,7 +79,7 @@ async def enter(plane: ControlPlane, admin: Principal, company_id: ObjectId) -> 
 
     async def work() -> None:
         await proved_by_session(plane, admin)
-        await SessionRepository(plane.db).add(session, plane.origin, now, running.ends_at)
+        await SessionRepository(plane.db).add(session, plane.origin_of(), now, running.ends_at)
         plane.audit(
             Action.login,
             Resource.session,
