@@ -14,6 +14,8 @@ from jazzaam.jobs import outbox
 from jazzaam.jobs.models import JOBS, JobState
 from jazzaam.tenancy.users import OPERATOR
 
+ALONE = (pytest.mark.slow, pytest.mark.alone)
+
 
 @pytest.fixture
 async def companies(process):
@@ -52,7 +54,7 @@ async def ended(databases, name="test.note"):
     return began
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(1_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [40, pytest.param(1_000, marks=ALONE)])
 async def test_one_job_of_each_company_due_at_once_begins_within_seconds(
     process, companies, clock, mongod, count
 ):
@@ -74,6 +76,7 @@ async def test_one_job_of_each_company_due_at_once_begins_within_seconds(
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.parametrize("jobs", [100_000])
 async def test_a_hundred_thousand_jobs_of_one_company_delay_anothers_by_two_seconds_at_most(
     process, companies, clock, mongod, jobs

@@ -41,7 +41,7 @@ async def test_it_is_closed_within_a_second_and_can_be_restored(client, acme, jo
         while (await client.get("/api/v1/leads", headers=colleague)).status_code != 200:
             await asyncio.sleep(0.01)
     assert (await client.get(page)).status_code == 200
-    assert not await application.deployment.erasure.planned()
+    assert acme.id not in await application.deployment.erasure.planned()
 
 
 async def test_its_owners_are_mailed_and_its_log_tells_of_it(client, acme, join, run_jobs, mails_to):
