@@ -54,6 +54,14 @@ async def test_a_mail_arrives(inbox):
     assert [one["To"] for one in inbox.mails] == ["ada@example.com"]
 
 
+async def test_a_folder_and_what_it_stands_in_are_for_their_owner_alone(tmp_path):
+    folder = tmp_path / "data" / "outbox"
+
+    await FolderMailer(folder).send(mail("ada@example.com"))
+
+    assert {path.stat().st_mode & 0o777 for path in (folder.parent, folder)} == {0o700}
+
+
 async def test_a_server_is_tried_without_a_mail(inbox):
     assert await SmtpMailer(inbox.url).check() == "127.0.0.1 takes us"
     assert inbox.mails == []

@@ -29,7 +29,8 @@ class FolderMailer:
         return f"written to {self._folder}, and sent to nobody"
 
     def _write(self, content: bytes) -> Path:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self._folder.parent, self._folder):  # a mode holds for the last one made alone
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{ObjectId()}.eml"
         path = self._folder / name
         draft = path.with_suffix(".part")
