@@ -154,6 +154,12 @@ async def spend_password(request: Request, principal: Principal) -> None:
     await limits.spend("passwords-account", account, limit=settings.codes_per_account, seconds=_QUARTER)
 
 
+async def spend_code(request: Request, account: str) -> None:
+    """Count a try at an account's second factor; raises `TooManyRequests`."""
+    limits, settings = limits_of(request)
+    await limits.spend("codes-account", account, limit=settings.codes_per_account, seconds=_QUARTER)
+
+
 async def open_plane(request: Request) -> ControlPlane:
     """Give this request's hold on the control plane."""
     state = request.app.state

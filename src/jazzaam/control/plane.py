@@ -10,7 +10,7 @@ from bson import ObjectId
 from jazzaam.clock import Clock
 from jazzaam.control.audit.events import AuditedInControl, audited
 from jazzaam.control.audit.heads import HeadsFile
-from jazzaam.control.audit.models import Action, Origin, Resource, nowhere
+from jazzaam.control.audit.models import Action, Origin, Resource
 from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.memberships.models import Actor, Member
 from jazzaam.control.password_hashing import Passwords
@@ -66,7 +66,7 @@ class ControlPlane(Repeatable[SystemDatabase, Event]):
         self,
         db: SystemDatabase,
         services: ControlServices,
-        origin_of: Callable[[], Origin] = nowhere,
+        origin_of: Callable[[], Origin] = Origin,
         request: RequestKey | None = None,
     ) -> None:
         super().__init__(db, services.registry, services.clock, request)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from jazzaam.clock import Clock
 from jazzaam.control.audit.events import Audited, audited
-from jazzaam.control.audit.models import Action, Origin, Resource, nowhere
+from jazzaam.control.audit.models import Action, Origin, Resource
 from jazzaam.control.audit.trail import AuditTrail
 from jazzaam.control.billing.plans import LIMITS, QUEUED_JOBS
 from jazzaam.control.memberships.models import Actor, ActorKind, Member
@@ -84,7 +84,7 @@ class Workspace(Repeatable[TenantDatabase, Event]):
         member: Member,
         services: WorkspaceServices,
         request: RequestKey | None = None,
-        origin_of: Callable[[], Origin] = nowhere,
+        origin_of: Callable[[], Origin] = Origin,
     ) -> None:
         super().__init__(db, services.registry, services.clock, request)
         self.member = member

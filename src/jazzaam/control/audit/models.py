@@ -85,8 +85,3 @@ class Origin:
     address: str = ""
     agent: str = ""
     request_id: str = ""
-
-
-def nowhere() -> Origin:
-    """Give the origin of what comes from no request."""
-    return Origin()

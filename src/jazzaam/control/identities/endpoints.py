@@ -13,7 +13,7 @@ from jazzaam.control.dependencies import (
     PERSON_ERRORS,
     CurrentPrincipal,
     Plane,
-    limits_of,
+    spend_code,
     spend_sign_in,
 )
 from jazzaam.control.identities import service
@@ -36,7 +36,6 @@ from jazzaam.web.problems import documented
 
 router = APIRouter(tags=["accounts"])
 
-_QUARTER: Final = 900
 _COOKIE: Final = "jazzaam_sign_in"
 Said = Annotated[str, Query(max_length=2048)]
 
@@ -109,11 +108,10 @@ async def callback(
 )
 async def second_factor(request: Request, body: SecondFactorEntry, plane: Plane) -> Tokens:
     """Go on where the callback asked for a second factor."""
-    limits, settings = limits_of(request)
     await spend_sign_in(request)
     account = service.account_waiting(plane, body.sign_in_token)
     if account is not None:
-        await limits.spend("codes-account", account, limit=settings.codes_per_account, seconds=_QUARTER)
+        await spend_code(request, account)
     return Tokens.of(await service.finish_with_code(plane, body.sign_in_token, body.code))
 
 

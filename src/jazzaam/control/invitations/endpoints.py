@@ -33,7 +33,6 @@ from jazzaam.web.problems import documented
 
 router = APIRouter(prefix="/invitations", tags=["team"])
 
-_QUARTER: Final = 900
 _DAY: Final = 86_400
 
 

@@ -4,13 +4,12 @@ from typing import Final
 
 from fastapi import APIRouter, Request
 
-from jazzaam.control.accounts.models import Principal
 from jazzaam.control.dependencies import (
     IN_PERSON,
     PERSON_ERRORS,
     CurrentPrincipal,
     Plane,
-    limits_of,
+    spend_code,
     spend_password,
 )
 from jazzaam.control.memberships.access import Access, needs
@@ -28,7 +27,6 @@ from jazzaam.web.problems import documented
 
 router = APIRouter(prefix="/auth/totp", tags=["accounts"], dependencies=IN_PERSON)
 
-_QUARTER: Final = 900
 _OWN: Final = needs(Access.session)
 
 
@@ -63,7 +61,7 @@ async def confirm(
     request: Request, body: SecondFactorCode, principal: CurrentPrincipal, plane: Plane
 ) -> RecoveryCodes:
     """Enter the first code: from now on signing in asks for one, and all other sessions end."""
-    await _spend_try(request, principal)
+    await spend_code(request, str(principal.account_id))
     return RecoveryCodes(recovery_codes=await service.confirm(plane, principal, body.code))
 
 
@@ -77,7 +75,7 @@ async def renew_recovery_codes(
     request: Request, body: SecondFactorCode, principal: CurrentPrincipal, plane: Plane
 ) -> RecoveryCodes:
     """Get ten new recovery codes; the old ones are void."""
-    await _spend_try(request, principal)
+    await spend_code(request, str(principal.account_id))
     codes = await service.renew_recovery_codes(plane, principal, body.code)
     return RecoveryCodes(recovery_codes=codes)
 
@@ -93,11 +91,5 @@ async def remove(
     request: Request, body: SecondFactorCode, principal: CurrentPrincipal, plane: Plane
 ) -> None:
     """Sign in with the password alone again; a code is needed once more."""
-    await _spend_try(request, principal)
+    await spend_code(request, str(principal.account_id))
     await service.remove(plane, principal, body.code)
-
-
-async def _spend_try(request: Request, principal: Principal) -> None:
-    limits, settings = limits_of(request)
-    account = str(principal.account_id)
-    await limits.spend("codes-account", account, limit=settings.codes_per_account, seconds=_QUARTER)
