@@ -156,6 +156,7 @@ def settings(mongod: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Sett
         signups_per_network=100_000,
         signups_total=100_000,
         logins_per_network=100_000,
+        submissions_per_network=100_000,
         relay_seat_seconds=1.0,
     )
 

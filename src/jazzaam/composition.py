@@ -15,7 +15,7 @@ from jazzaam.clock import Clock, SystemClock
 from jazzaam.config import MAIN_CLUSTER, ClusterUris, Settings
 from jazzaam.control.accounts.sessions import Sessions
 from jazzaam.control.accounts.standing import standing_of
-from jazzaam.control.acting import permissions_now
+from jazzaam.control.acting import permissions_now, works_in
 from jazzaam.control.api_keys.lookup import ApiKeys
 from jazzaam.control.audit.heads import HeadsFile
 from jazzaam.control.audit.trail import AuditTrail
@@ -161,6 +161,9 @@ def compose(
             ),
             seats_in_use=lambda tenant_id: seats_in_use(
                 deployment.system(), ObjectId(tenant_id), clock.now()
+            ),
+            is_active_member=lambda tenant_id, account_id: works_in(
+                deployment.system(), account_id, ObjectId(tenant_id)
             ),
             drawing=ThreadPoolExecutor(1, "drawing"),
             keyring=keyring,

@@ -240,6 +240,15 @@ class Settings(BaseSettings):
         20, ge=1, description="Messages and waiting-list entries an hour from one network."
     )
     messages_total: int = Field(500, ge=1, description="The same for the whole system.")
+    submissions_per_network: int = Field(
+        60,
+        ge=1,
+        description="Submissions of forms a minute from one IPv4 address or IPv6 /64 network; "
+        "counted by each process for itself.",
+    )
+    submissions_per_site: int = Field(
+        600, ge=1, description="The same for an IPv6 /48 network, which a provider gives to one customer."
+    )
     broker_url: SecretStr | None = Field(
         None,
         description="Where relays hand jobs to workers: `redis://…` (Redis Streams), `amqp://…` (RabbitMQ) "

@@ -17,6 +17,7 @@ from jazzaam.logging import configure_logging, get_logger
 from jazzaam.tasks import end_process_in_time
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.web.app import create_http_app
+from jazzaam.web.flood import NetworkLimits
 from jazzaam.web.listening import listen_at
 from jazzaam.web.metrics import metrics_at
 from jazzaam.web.protocol import BoundedProtocol
@@ -51,6 +52,7 @@ def create_app(application: Application) -> FastAPI:
     state.trusted_proxies = settings.trusted_proxies
     state.control = application.control
     state.workspaces = application.workspaces
+    state.submissions = NetworkLimits()
     state.rate_limits = SharedRateLimits(application.deployment.system())
 
     async def ready() -> None:

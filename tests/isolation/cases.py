@@ -46,6 +46,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("delete", "/api/v1/leads/{leadId}"): Case("thing", "lead", status=204),
     ("get", "/api/v1/forms/{formId}"): Case("thing", "form"),
     ("get", "/api/v1/forms/{formId}/embed"): Case("thing", "form"),
+    ("get", "/api/v1/submissions"): Case("thing", "lead"),
     ("get", "/api/v1/jobs/{jobId}"): Case("thing", "job"),
     ("post", "/api/v1/notifications/{notificationId}/read"): Case("thing", "notification", status=204),
     ("patch", "/api/v1/members/{accountId}"): Case("thing", "member", {"assignedLeadsType": "hot"}),
@@ -188,8 +189,14 @@ OF_ANYBODY = {
 `tests/control` prove each."""
 
 
+NAMED_IN_QUERY = {"/api/v1/submissions": "leadId"}
+"""Routes that are about a thing which their query names."""
+
+
 def fill(path: str, thing_id: str) -> str:
-    """Put an id where the path has a gap."""
+    """Put an id where the path has a gap, or in the query that names it."""
+    if path in NAMED_IN_QUERY:
+        return f"{path}?{NAMED_IN_QUERY[path]}={thing_id}"
     return re.sub(r"\{[^}]*\}", thing_id, path)
 
 
@@ -197,4 +204,5 @@ def address(path: str, things: dict[str, str], case: Case) -> str:
     """Give the path with Acme's own thing in it."""
     if "{platform}" in path:
         return path.replace("{platform}", "meta")
-    return fill(path, things[case.thing]) if "{" in path and case.thing else path
+    named = "{" in path or path in NAMED_IN_QUERY
+    return fill(path, things[case.thing]) if named and case.thing else path

@@ -53,6 +53,9 @@ TENANT_JOBS = {
     "forms.notify_new_lead": lambda has: {
         "lead_id": has.lead, "form_id": has.form, "submission_id": ObjectId()
     },
+    "forms.notify_submitted_again": lambda has: {
+        "lead_id": has.lead, "form_id": has.form, "submission_id": ObjectId()
+    },
     "forms.notify_quarantine": lambda has: {"form_id": has.form, "submission_id": ObjectId()},
     "forms.activate_key": lambda has: {"form_id": has.form},
     "trash.empty": lambda _: {"fire_at": AT},

@@ -22,6 +22,7 @@ from jazzaam.tenancy.limits import LimitReached
 from jazzaam.tenancy.tenancy import Tenancy
 from jazzaam.tenancy.traffic import Traffic
 from jazzaam.web.at_end import at_end
+from jazzaam.web.origin import network_of, networks_of
 
 _CHECKED_SECONDS: Final = 0.1
 _CHECKS: Final = 3
@@ -63,15 +64,18 @@ async def open_workspace_as(request: Request, who: Callable[[], Awaitable[Member
 async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspace, PublicKey]:
     """Open the workspace that a form's access token names, for submitting that form alone.
 
-    A visitor is no request of the company's: neither keeps the other out.
-    The body is read before anything is checked, so that nothing can end while it is awaited. Raises
-    `NoSuchForm` for every token that opens nothing, and for a suspended company's.
+    A visitor is no request of the company's: neither keeps the other out. The body is read once the token
+    is known to open something, and the token is asked about again afterwards, since it may have ended while
+    the body was awaited. Raises `NoSuchForm` for every token that opens nothing, and for a suspended
+    company's, `TooManyRequests` for a network that submits too often.
     """
-    request_body = await request.body() if request.method == "POST" else b""
     tenancy: Tenancy = request.app.state.deployment.tenancy
-    named = await tenancy.catalog.key(access_token) if is_public_token(access_token) else None
-    if named is None or named.kind != "form":
-        raise NoSuchForm
+    named = await _form_named(tenancy, access_token)
+    request_body = b""
+    if request.method == "POST":
+        _spend_submission(request)
+        request_body = await request.body()
+        named = await _form_named(tenancy, access_token)
 
     async def still() -> None:
         if await tenancy.catalog.key(access_token) != named:
@@ -83,7 +87,25 @@ async def open_for_visitor(request: Request, access_token: str) -> tuple[Workspa
         raise NoSuchForm from None
     actor = Actor(ActorKind.public_key, named.resource_id)
     member = Member(actor, named.tenant_id, frozenset({Permission.forms_submit}))
-    return _workspace(request, db, member, request_body), named
+    whose = f"{actor.kind} {actor.id} {network_of(request)}"  # strangers share no Idempotency-Keys
+    return _workspace(request, db, member, request_body, whose), named
+
+
+async def _form_named(tenancy: Tenancy, access_token: str) -> PublicKey:
+    """Return what a form's access token names; raises `NoSuchForm`."""
+    named = await tenancy.catalog.key(access_token) if is_public_token(access_token) else None
+    if named is None or named.kind != "form":
+        raise NoSuchForm
+    return named
+
+
+def _spend_submission(request: Request) -> None:
+    """Count a submission from the caller's network; raises `TooManyRequests`."""
+    settings, (network, site) = request.app.state.settings, networks_of(request)
+    limits = {network: settings.submissions_per_network}
+    if site is not None:
+        limits[site] = settings.submissions_per_site
+    request.app.state.submissions.spend(limits)
 
 
 async def open_for_link(request: Request, tenant_id: str) -> Workspace:
@@ -147,9 +169,12 @@ def workspace_for_operator(db: TenantDatabase, services: WorkspaceServices) -> W
     return Workspace(db, Member(actor, db.tenant.id, frozenset(Permission)), services)
 
 
-def _workspace(request: Request, db: TenantDatabase, member: Member, body: bytes) -> Workspace:
+def _workspace(
+    request: Request, db: TenantDatabase, member: Member, body: bytes, whose: str | None = None
+) -> Workspace:
+    """Make a workspace; `whose` names who an Idempotency-Key belongs to, if not to the actor."""
     services: WorkspaceServices = request.app.state.workspaces
-    named = request_key(request, f"{member.actor.kind} {member.actor.id}", body)
+    named = request_key(request, whose or f"{member.actor.kind} {member.actor.id}", body)
     return Workspace(db, member, services, named, partial(origin_of, request))
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bson import ObjectId
+
 from jazzaam.clock import Clock
 from jazzaam.control.audit.events import Audited, audited
 from jazzaam.control.audit.models import Action, Origin, Resource
@@ -37,7 +39,7 @@ class WorkspaceServices:
 
     `on_leads` are the collections whose documents hang on a lead. `export_capsule` writes one of a company;
     `confirm` asks again whether it may be entered, `permissions_now` says what somebody may do there now,
-    `seats_in_use` how many seats are taken.
+    `seats_in_use` how many seats are taken, `is_active_member` whether an account works there.
     `drawing` draws one picture at a time: each may take some hundred megabytes.
     """
 
@@ -53,6 +55,7 @@ class WorkspaceServices:
     confirm: Callable[[TenantDatabase], Awaitable[None]]
     permissions_now: Callable[[Actor, TenantId], Awaitable[frozenset[Permission]]]
     seats_in_use: Callable[[TenantId], Awaitable[int]]
+    is_active_member: Callable[[TenantId, ObjectId], Awaitable[bool]]
     drawing: Executor
     keyring: Keyring
     public_url: str

@@ -137,7 +137,7 @@ class BodyLimit:
         maximum = self._larger.get(scope["path"], self._maximum)
         announced = _header(scope, b"content-length")
         if announced.isdigit() and int(announced) > maximum:
-            await general_problem(413)(scope, receive, send)
+            await general_problem(413, detail=_too_large(maximum))(scope, receive, send)
             return
         taken, whole, ends_at = 0, False, time.monotonic() + self._seconds
 
@@ -153,10 +153,15 @@ class BodyLimit:
             whole = not message.get("more_body", False)
             taken += len(message.get("body", b""))
             if taken > maximum:
-                raise HTTPException(413)
+                raise HTTPException(413, _too_large(maximum))
             return message
 
         await self._app(scope, receive_counted, send)
+
+
+def _too_large(maximum_bytes: int) -> str:
+    unit, factor = ("MB", 1_000_000) if maximum_bytes >= 1_000_000 else ("kB", 1_000)  # noqa: PLR2004 - a MB
+    return f"The body is larger than {maximum_bytes / factor:g} {unit}."
 
 
 def _request_id(scope: Scope) -> bytes:

@@ -9,6 +9,8 @@ from fastapi import Request
 Network = IPv4Network | IPv6Network
 _LONGEST_AGENT: Final = 300
 _MOST_HOPS: Final = 20
+_HOUSEHOLD: Final = 64
+_SITE: Final = 48
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -41,9 +43,19 @@ def address_of(request: Request) -> str:
 
 def network_of(request: Request) -> str:
     """Name the caller's network: the IPv4 address, or the IPv6 /64, which is one household's."""
+    return _network(_parsed(address_of(request)), _HOUSEHOLD)
+
+
+def networks_of(request: Request) -> tuple[str, str | None]:
+    """Name the caller's network, and of an IPv6 address also the /48, which is one customer's at most."""
     address = _parsed(address_of(request))
+    site = _network(address, _SITE) if isinstance(address, IPv6Address) else None
+    return _network(address, _HOUSEHOLD), site
+
+
+def _network(address: IPv4Address | IPv6Address | None, bits: int) -> str:
     if isinstance(address, IPv6Address):
-        return str(ip_network((address, 64), strict=False))
+        return str(ip_network((address, bits), strict=False))
     return str(address or "unknown")
 
 

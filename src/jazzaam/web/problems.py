@@ -48,7 +48,7 @@ GENERAL: Final = {
     404: ("RouteNotFound", "There is no such address."),
     405: ("MethodNotAllowed", "This address does not take that method."),
     408: ("BodyTooSlow", "The body took too long to arrive."),
-    413: ("BodyTooLarge", "The body is larger than 1 MB."),
+    413: ("BodyTooLarge", "The body is larger than this address takes."),
     415: ("UnsupportedMediaType", "Send the body as application/json."),
     500: ("InternalError", "Something went wrong on our side; it has been recorded."),
     503: ("Unavailable", "Jazzaam cannot answer just now; try again in a moment."),
@@ -80,10 +80,22 @@ def problem(
     return Response(to_json(body), status, headers, PROBLEM_MEDIA_TYPE)
 
 
-def general_problem(status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """Write the problem for something that can happen to any request."""
-    name, detail = GENERAL.get(status, (HTTPStatus(status).phrase.replace(" ", ""), "Refused."))
-    return problem(name, status, detail, headers=headers)
+def general_problem(
+    status: int, headers: Mapping[str, str] | None = None, *, detail: str | None = None
+) -> Response:
+    """Write the problem for something that can happen to any request; `detail` where more is known."""
+    name, usual = GENERAL.get(status, (HTTPStatus(status).phrase.replace(" ", ""), "Refused."))
+    return problem(name, status, detail or usual, headers=headers)
+
+
+def unsupported_media_type(*taken: str) -> Response:
+    """Write the problem for a body of another type than those that are `taken`."""
+    return general_problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, detail=f"Send the body as {_either(taken)}.")
+
+
+def _either(names: Sequence[str]) -> str:
+    """Return names as a choice in words: `a, b or c`."""
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def problem_for(error: JazzaamError) -> Response:
@@ -202,7 +214,10 @@ async def _framework(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(_methods_at(request))
-    return general_problem(error.status_code, headers)
+    usual = HTTPStatus(error.status_code).phrase
+    return general_problem(
+        error.status_code, headers, detail=error.detail if error.detail != usual else None
+    )
 
 
 def _methods_at(request: Request) -> list[str]:

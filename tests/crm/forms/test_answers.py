@@ -2,7 +2,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jazzaam.crm.forms.answers import MAXIMUM_FIELDS, MAXIMUM_VALUE_BYTES, Question, read_answers
+from jazzaam.crm.forms.answers import (
+    MAXIMUM_OTHER_BYTES,
+    MAXIMUM_OTHER_FIELDS,
+    MAXIMUM_VALUE_BYTES,
+    Question,
+    read_answers,
+)
 from jazzaam.crm.forms.models import FieldType
 
 
@@ -47,19 +53,31 @@ def test_a_required_box_must_be_checked():
 
 
 def test_what_nobody_asked_is_kept_within_bounds():
-    kept = read_answers([], {f"f{number}": "x" for number in range(MAXIMUM_FIELDS)})
-    many = read_answers([], {f"f{number}": "x" for number in range(MAXIMUM_FIELDS + 1)})
-    long = read_answers([], {"f": "x" * (MAXIMUM_VALUE_BYTES + 1)})
+    most = {f"f{number}": "x" for number in range(MAXIMUM_OTHER_FIELDS)}
+    kept = read_answers([], most)
+    many = read_answers([], {**most, "one more": "x"})
+    long = read_answers([], {"__VIEWSTATE": "é" * MAXIMUM_VALUE_BYTES})
+    much = read_answers([], {f"f{number}": "x" * 3_900 for number in range(MAXIMUM_OTHER_FIELDS)})
 
-    assert len(kept.raw) == MAXIMUM_FIELDS
-    assert kept.errors == []
-    assert many.errors
-    assert long.errors
+    assert (kept.raw, kept.dropped, kept.errors) == (most, 0, [])
+    assert (many.raw, many.dropped, many.errors) == (most, 1, [])
+    assert (len(long.raw["__VIEWSTATE"].encode()), long.dropped, long.errors) == (4_000, 1, [])
+    assert sum(len(name) + len(text) for name, text in much.raw.items()) <= MAXIMUM_OTHER_BYTES
+    assert much.dropped == 28
+    assert much.errors == []
 
 
-@pytest.mark.parametrize("name", ["$where", "a.b", "", "a\x00"])
-def test_a_name_that_mongodb_would_read_is_refused(name):
-    assert read_answers([], {name: "x"}).errors
+@pytest.mark.parametrize("name", ["$where", "a.b", "", "a\x00", "submit.x", "\ud800"])
+def test_a_name_that_mongodb_would_read_is_left_out_and_loses_nobody(name):
+    answers = read_answers([question()], {name: "x", "q": "kept"})
+
+    assert (answers.raw, answers.errors, answers.dropped) == ({"q": "kept"}, [], 1)
+
+
+@pytest.mark.parametrize("value", [["x"], {"$gt": ""}, "a\x00", "\ud800"])
+def test_a_value_that_is_no_text_is_left_out_unless_it_was_asked_for(value):
+    assert read_answers([], {"extra": value}).errors == []
+    assert [error.pointer for error in read_answers([question()], {"q": value}).errors] == ["/q"]
 
 
 JSON = st.recursive(

@@ -173,6 +173,82 @@ async def test_a_patch_changes_what_it_names_and_null_removes(client, acme):
     assert patched.headers["etag"] == '"2"'
 
 
+async def test_a_new_last_name_is_in_the_full_name_and_in_the_order(client, acme):
+    """`fullName` stayed what it was, in lists and in their order."""
+    made = await client.post(
+        "/api/v1/leads", json={"firstName": "Jane", "lastName": "Abel"}, headers=acme.headers
+    )
+    await client.post("/api/v1/leads", json={"fullName": "Jane Moe"}, headers=acme.headers)
+    path = made.headers["location"]
+
+    changed = await client.patch(path, json={"lastName": "Zed"}, headers=acme.headers)
+
+    assert changed.json()["fullName"] == "Jane Zed"
+    page = await client.get("/api/v1/leads?sort=fullName", headers=acme.headers)
+    assert [lead["fullName"] for lead in page.json()["items"]] == ["Jane Moe", "Jane Zed"]
+
+
+async def test_a_lead_cannot_be_emptied_until_nobody_is_left(client, acme):
+    made = await client.post("/api/v1/leads", json={"phone": "+49 170 1234567"}, headers=acme.headers)
+    assert made.status_code == 201
+    path = made.headers["location"]
+    named = await client.patch(path, json={"firstName": "Ada"}, headers=acme.headers)
+    assert named.status_code == 200
+
+    nameless = await client.patch(path, json={"firstName": None}, headers=acme.headers)
+    nobody = await client.patch(path, json={"phone": None}, headers=acme.headers)
+
+    assert nameless.status_code == 200
+    assert nobody.status_code == 422
+    assert (await client.get(path, headers=acme.headers)).json()["phone"] == "+49 170 1234567"
+
+
+async def test_a_lead_is_assigned_to_an_active_member_and_taken_away(client, acme, globex, join, plane):
+    person, theirs = await join(acme)
+    gone, _ = await join(acme)
+    await client.patch(f"/api/v1/members/{gone.id}", json={"isActive": False}, headers=acme.headers)
+    made = await client.post(
+        "/api/v1/leads", json={"fullName": "A", "assignedTo": person.id}, headers=acme.headers
+    )
+    await client.post("/api/v1/leads", json={"fullName": "B"}, headers=acme.headers)
+    path = made.headers["location"]
+
+    assert made.status_code == 201
+    assert made.json()["assignedTo"] == person.id
+    assert made.json()["assignmentDate"] is not None
+    assert made.json()["status"] == "new"
+
+    async def names(query, headers):
+        page = (await client.get(f"/api/v1/leads?assignedTo={query}", headers=headers)).json()
+        return [lead["fullName"] for lead in page["items"]]
+
+    assert await names("me", theirs) == await names(person.id, acme.headers) == ["A"]
+    assert await names("me", acme.headers) == []
+    for nobody in (globex.id, gone.id, "f" * 24):
+        for method, address in (("POST", "/api/v1/leads"), ("PATCH", path)):
+            refused = await client.request(
+                method, address, json={"fullName": "C", "assignedTo": nobody}, headers=acme.headers
+            )
+            assert refused.status_code == 422
+            assert refused.json()["errors"][0]["pointer"] == "/assignedTo"
+    away = await client.patch(path, json={"assignedTo": None}, headers=acme.headers)
+    assert away.status_code == 200
+    assert "assignedTo" not in away.json()
+    assert "assignmentDate" not in away.json()
+    assert await names("me", theirs) == []
+
+
+async def test_who_sees_their_own_leads_makes_none_for_others(client, acme, join):
+    person, theirs = await join(acme)
+    await client.patch("/api/v1/company/settings", json={"leadVisibility": "own"}, headers=acme.headers)
+
+    async def make(assignee):
+        body = {"fullName": "A", "assignedTo": assignee}
+        return (await client.post("/api/v1/leads", json=body, headers=theirs)).status_code
+
+    assert [await make(person.id), await make(acme.id)] == [201, 422]
+
+
 async def test_a_move_to_another_status_is_history(client, acme):
     created = await client.post("/api/v1/leads", json=ADA, headers=acme.headers)
 

@@ -7,7 +7,8 @@ import pytest
 from jazzaam.control.billing.plans import LIMITS, Plan, limits_of
 from jazzaam.crm.forms.models import FORMS, SUBMISSIONS
 from jazzaam.crm.leads.models import LEADS
-from jazzaam.tenancy.limits import USAGES
+from jazzaam.crm.usage.service import COUNTERS
+from jazzaam.tenancy.limits import USAGES, count_all
 
 PROFILE = "https://www.linkedin.com/in/somebody-{0}"
 
@@ -147,6 +148,54 @@ async def test_captured_leads_over_the_limit_are_kept_never_refused(client, acme
     assert await acme.db[SUBMISSIONS].count({"state": {"$exists": False}}) == 2
     told = (await client.get("/api/v1/notifications", headers=acme.headers)).json()["items"]
     assert [one["kind"] for one in told].count("leadsWaiting") == 1
+
+
+@pytest.fixture
+async def contact(client, acme):
+    """A custom form: what it makes has no profile."""
+    fields = [{"name": "email", "type": "email", "label": "E-mail"}]
+    made = await client.post(
+        "/api/v1/forms", json={"name": "Contact", "fields": fields}, headers=acme.headers
+    )
+    assert made.status_code == 201
+    return made.json()
+
+
+async def test_a_full_company_keeps_what_a_custom_form_brings(client, acme, allow, contact, run_jobs):
+    """It ended in a 500, and the submission was lost."""
+    await allow(acme, leads=1)
+    address = f"/api/v1/public/forms/{contact['accessToken']}/submissions"
+    await client.post(address, json={"email": "first@example.com"})
+
+    by_json = await client.post(address, json={"email": "second@example.com"})
+    by_page = await client.post(f"/f/{contact['accessToken']}", data={"email": "third@example.com"})
+    await run_jobs(acme)
+
+    assert (by_json.status_code, by_page.status_code) == (201, 200)
+    assert await acme.db[LEADS].count({}) == 1
+    kept = await acme.db[SUBMISSIONS].find({"state": "quarantine"}, {"values": 1}).to_list()
+    assert [row["values"]["email"] for row in kept] == ["second@example.com", "third@example.com"]
+    told = (await client.get("/api/v1/notifications", headers=acme.headers)).json()["items"]
+    assert [one["kind"] for one in told].count("leadsWaiting") == 1
+
+
+async def test_a_company_keeps_so_many_submissions_and_then_asks_for_patience(
+    client, acme, allow, contact, application
+):
+    await allow(acme, leads=0, waitingSubmissions=2)
+    address = f"/api/v1/public/forms/{contact['accessToken']}/submissions"
+
+    answers = [await client.post(address, json={"email": f"a{n}@example.com"}) for n in range(3)]
+    page = await client.post(f"/f/{contact['accessToken']}", data={"email": "b@example.com"})
+
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert page.status_code == 429
+    assert answers[2].json()["type"] == "/problems/FormFull"
+    assert answers[2].headers["retry-after"] == "3600"
+    assert await acme.db[SUBMISSIONS].count({}) == 2
+    await acme.db[SUBMISSIONS].delete_many({})
+    counted = await count_all(COUNTERS, acme.db)
+    assert counted["waitingSubmissions"] == 0
 
 
 async def test_a_change_with_more_jobs_than_may_wait_is_a_402_until_they_ran(client, acme, allow, run_jobs):

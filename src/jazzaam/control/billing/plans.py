@@ -25,6 +25,7 @@ _TABLE: Final[Mapping[str, tuple[LimitKind, str, int, tuple[int | None, ...]]]] 
     "leads": (LimitKind.stock, "leads", 500, (1_000, 25_000, 100_000, 1_000_000)),
     "storedBytes": (LimitKind.stock, "bytes", 1_000_000, (_GB // 2, 5 * _GB, 20 * _GB, None)),
     "forms": (LimitKind.stock, "forms", 1, (10, 50, 200, 1_000)),
+    "waitingSubmissions": (LimitKind.stock, "submissions that wait", 100, (10_000,) * 4),
     "members": (LimitKind.stock, "members beside an owner", 1, (0, 1, None, 3)),
     "importsAtOnce": (LimitKind.held, "imports", 1, (1, 2, 4, 8)),
     "exportsAtOnce": (LimitKind.held, "exports", 1, (1, 2, 4, 8)),
@@ -42,6 +43,7 @@ LIMITS: Final[Mapping[str, LimitSpec]] = {
 }
 """Every limit by its name."""
 
+WAITING_SUBMISSIONS: Final = LIMITS["waitingSubmissions"]
 QUEUED_JOBS: Final = LIMITS["queuedJobs"]
 JOBS_AT_ONCE: Final = LIMITS["jobsAtOnce"]
 

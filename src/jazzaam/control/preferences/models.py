@@ -7,4 +7,5 @@ class NotificationKind(StrEnum):
     """What a notification tells."""
 
     new_lead = "newLead"
+    submitted_again = "submittedAgain"
     leads_waiting = "leadsWaiting"

@@ -12,7 +12,9 @@ from email_validator import EmailNotValidError, validate_email
 from jazzaam.crm.forms.models import FieldType
 from jazzaam.errors import FieldError
 
-MAXIMUM_FIELDS: Final = 32
+MAXIMUM_OTHER_FIELDS: Final = 32
+MAXIMUM_OTHER_BYTES: Final = 16_000
+"""What a submission keeps, names and values together, of fields that its form did not ask for."""
 MAXIMUM_VALUE_BYTES: Final = 4_000
 _MAXIMUM_SHORT: Final = 200
 _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()./-]{4,24}")
@@ -34,19 +36,25 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was sent: `raw` as it came, `valid` by question, and what is wrong."""
+    """What was sent: `raw` as it came, `valid` by question, and what is wrong.
+
+    `dropped` counts the fields nobody asked for that were cut or left out.
+    """
 
     raw: dict[str, str]
     valid: dict[str, str]
     errors: list[FieldError]
+    dropped: int
 
 
 def read_answers(questions: Sequence[Question], sent: Mapping[str, Any]) -> Answers:
     """Check what was sent against the questions.
 
-    Fields nobody asked for are kept in `raw`: at most 32 fields of at most 4 kB each.
+    Fields nobody asked for are kept in `raw` as far as they fit: at most 32, of at most 4 kB each and 16 kB
+    together. The rest of them is cut or left out, since whoever fills in a form cannot mend a hidden field.
     """
-    raw, errors = _raw(questions, sent)
+    raw, errors = _asked(questions, sent)
+    others, dropped = _others(questions, sent)
     valid: dict[str, str] = {}
     for question in questions:
         value = raw.get(question.name, "").strip()
@@ -59,26 +67,45 @@ def read_answers(questions: Sequence[Question], sent: Mapping[str, Any]) -> Answ
             errors.append(_error(question.name, "invalid", complaint))
         else:
             valid[question.name] = value
-    return Answers(raw, valid, errors)
+    return Answers({**raw, **others}, valid, errors, dropped)
 
 
-def _raw(questions: Sequence[Question], sent: Mapping[str, Any]) -> tuple[dict[str, str], list[FieldError]]:
+def _asked(
+    questions: Sequence[Question], sent: Mapping[str, Any]
+) -> tuple[dict[str, str], list[FieldError]]:
+    """Return the answers that are texts, and what is wrong with the others."""
     raw: dict[str, str] = {}
     errors: list[FieldError] = []
-    asked = {question.name for question in questions}
-    if len(sent.keys() - asked) > MAXIMUM_FIELDS:
-        return raw, [_error("", "too_many", f"has more than {MAXIMUM_FIELDS} other fields")]
-    for name, value in sent.items():
-        text = _text(value)
+    for name in (question.name for question in questions if question.name in sent):
+        text = _text(sent[name])
         if text is None:
             errors.append(_error(name, "type", "is not a text, a number or true or false"))
         elif len(text.encode(errors="replace")) > MAXIMUM_VALUE_BYTES:
             errors.append(_error(name, "too_long", f"is longer than {MAXIMUM_VALUE_BYTES} bytes"))
-        elif not _is_storable(text) or _NAME.fullmatch(name) is None or not _is_storable(name):
+        elif not _is_storable(text):
             errors.append(_error(name, "characters", "has characters that are not text"))
         else:
             raw[name] = text
     return raw, errors
+
+
+def _others(questions: Sequence[Question], sent: Mapping[str, Any]) -> tuple[dict[str, str], int]:
+    """Return the fields nobody asked for that fit, in the order they came, and how many did not."""
+    kept: dict[str, str] = {}
+    left, dropped = MAXIMUM_OTHER_BYTES, 0
+    asked = {question.name for question in questions}
+    for name in (name for name in sent if name not in asked):
+        text = _text(sent[name])
+        good = text is not None and _is_storable(text) and _is_storable(name) and _NAME.fullmatch(name)
+        room = min(MAXIMUM_VALUE_BYTES, left - len(name.encode(errors="replace")))
+        if text is None or not good or room < 1 or len(kept) == MAXIMUM_OTHER_FIELDS:
+            dropped += 1
+            continue
+        cut = text.encode()[:room].decode(errors="ignore")
+        dropped += cut != text
+        kept[name] = cut
+        left -= len(name.encode()) + len(cut.encode())
+    return kept, dropped
 
 
 def _text(value: Any) -> str | None:

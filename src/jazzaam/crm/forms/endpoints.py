@@ -6,6 +6,7 @@ from typing import Annotated
 
 from bson import ObjectId
 from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
 from jazzaam.control.dependencies import SIGNED_IN
 from jazzaam.control.memberships.access import needs
@@ -19,8 +20,10 @@ from jazzaam.crm.dependencies import (
 from jazzaam.crm.forms import service
 from jazzaam.crm.forms.errors import FormExists, FormNotFound
 from jazzaam.crm.forms.models import FormType
-from jazzaam.crm.forms.schemas import Embed, Form, FormCreate, FormPage
+from jazzaam.crm.forms.schemas import Embed, Form, FormCreate, FormPage, SubmissionPage
+from jazzaam.crm.leads.errors import LeadNotFound
 from jazzaam.crm.workspace import Workspace
+from jazzaam.identifiers import OBJECT_ID_PATTERN
 from jazzaam.tenancy.database import Document
 from jazzaam.web.input import IdInPath, PageQuery
 from jazzaam.web.json import json_response, resource
@@ -28,6 +31,7 @@ from jazzaam.web.problems import documented
 from jazzaam.web.revision import etag
 
 router = APIRouter(prefix="/forms", tags=["forms"], dependencies=SIGNED_IN)
+submissions = APIRouter(prefix="/submissions", tags=["forms"], dependencies=SIGNED_IN)
 
 
 class PlatformName(StrEnum):
@@ -107,6 +111,29 @@ async def get_embed(formId: IdInPath, workspace: CurrentWorkspace) -> Embed:  # 
     url = service.embed_url(workspace, form)
     name = escape(form.get("name") or "Form")
     return Embed(embed_url=url, iframe=_iframe(url), link=f'<a href="{escape(url)}">{name}</a>')
+
+
+class SubmissionQuery(PageQuery):
+    """Whose submissions are asked for."""
+
+    lead_id: Annotated[str, Field(pattern=OBJECT_ID_PATTERN)]
+
+
+@submissions.get(
+    "",
+    summary="List what a lead sent",
+    openapi_extra=needs(Permission.leads_read),
+    response_model=SubmissionPage,
+    responses=documented(*MEMBER_ERRORS, LeadNotFound),
+)
+async def list_submissions(
+    query: Annotated[SubmissionQuery, Query()], workspace: CurrentWorkspace
+) -> Response:
+    """List what a lead's person sent through forms, each as it was sent, the newest first."""
+    rows, following = await service.list_submissions(
+        workspace, ObjectId(query.lead_id), query.limit, query.after
+    )
+    return json_response({"items": [resource(row) for row in rows], "next": following})
 
 
 def _created(workspace: Workspace, form: Document) -> Response:

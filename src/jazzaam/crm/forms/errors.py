@@ -1,6 +1,6 @@
 """What can go wrong with a form."""
 
-from jazzaam.errors import Conflict, InvalidInput, NotFound
+from jazzaam.errors import Conflict, InvalidInput, NotFound, TooManyRequests
 
 
 class FormNotFound(NotFound):
@@ -13,3 +13,7 @@ class FormExists(Conflict):
 
 class AnswersInvalid(InvalidInput):
     """Some answers are missing or not valid; `errors` names each field."""
+
+
+class FormFull(TooManyRequests):
+    """So many submissions wait already that no more can be kept; try again later."""

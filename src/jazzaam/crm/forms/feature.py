@@ -3,12 +3,18 @@
 from fastapi import APIRouter
 
 from jazzaam.crm.forms import endpoints, public
-from jazzaam.crm.forms.jobs import activate_key, notify_new_lead, notify_quarantine
+from jazzaam.crm.forms.jobs import (
+    activate_key,
+    notify_new_lead,
+    notify_quarantine,
+    notify_submitted_again,
+)
 from jazzaam.crm.forms.models import FORM_STATS, FORMS, SUBMISSIONS
 from jazzaam.feature import Feature
 
 _router = APIRouter()
 _router.include_router(endpoints.router)
+_router.include_router(endpoints.submissions)
 _router.include_router(public.router)
 
 FEATURE = Feature(
@@ -16,5 +22,5 @@ FEATURE = Feature(
     router=_router,
     pages=public.pages,
     collections=(FORMS, SUBMISSIONS, FORM_STATS),
-    jobs=(notify_new_lead, notify_quarantine, activate_key),
+    jobs=(notify_new_lead, notify_submitted_again, notify_quarantine, activate_key),
 )

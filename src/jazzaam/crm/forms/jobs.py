@@ -2,7 +2,7 @@
 
 from jazzaam.control.preferences.models import NotificationKind
 from jazzaam.crm.forms import service
-from jazzaam.crm.forms.events import FormCreated, LeadCaptured, SubmissionQuarantined
+from jazzaam.crm.forms.events import FormCreated, LeadCaptured, LeadSubmittedAgain, SubmissionQuarantined
 from jazzaam.crm.forms.repository import FormRepository
 from jazzaam.crm.leads import service as leads
 from jazzaam.crm.leads.errors import LeadNotFound
@@ -13,19 +13,28 @@ from jazzaam.jobs.registry import job
 
 @job("forms.notify_new_lead", atomic=True)
 async def notify_new_lead(workspace: Workspace, event: LeadCaptured) -> None:
-    """Tell the members that a lead came in; a lead that is gone again is not told of."""
+    """Notify the members that a lead came in; nobody of a lead that is gone again."""
+    await _notify(workspace, NotificationKind.new_lead, event)
+
+
+@job("forms.notify_submitted_again", atomic=True)
+async def notify_submitted_again(workspace: Workspace, event: LeadSubmittedAgain) -> None:
+    """Notify the members that somebody who is a lead already wrote again."""
+    await _notify(workspace, NotificationKind.submitted_again, event)
+
+
+async def _notify(
+    workspace: Workspace, kind: NotificationKind, event: LeadCaptured | LeadSubmittedAgain
+) -> None:
     try:
         lead = await leads.get_lead(workspace, event.lead_id)
     except LeadNotFound:
         return
     form = await FormRepository(workspace.db).get(event.form_id)
     who = lead.get("fullName") or lead.get("email") or lead.get("platformUrl") or "Somebody"
-    await notifications.notify(
-        workspace,
-        NotificationKind.new_lead,
-        event.lead_id,
-        {"lead": who, "form": (form or {}).get("name") or "a form"},
-    )
+    params = {"lead": who, "form": (form or {}).get("name") or "a form"}
+    assignee_id = lead.get("assignedTo")
+    await notifications.notify(workspace, kind, event.lead_id, params, assignee_id=assignee_id)
 
 
 @job("forms.notify_quarantine", atomic=True)

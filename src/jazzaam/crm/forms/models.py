@@ -42,6 +42,7 @@ SUBMISSIONS: Final = CollectionSpec(
     indexes=(
         IndexSpec("a form's submissions, newest first", (("formId", 1), ("at", -1))),
         IndexSpec("what a lead sent", (("leadId", 1), ("at", -1))),
+        IndexSpec("what waits", (("state", 1), ("at", -1)), partial={"state": {"$type": "string"}}),
     ),
     lead_key="leadId",
 )

@@ -3,7 +3,6 @@
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Path, Request, Response
-from starlette.datastructures import FormData
 
 from jazzaam.control.memberships.access import Access, needs
 from jazzaam.control.requests import IDEMPOTENT
@@ -16,18 +15,18 @@ from jazzaam.crm.workspace import Workspace
 from jazzaam.errors import FieldError, MalformedRequest
 from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.database import Document
+from jazzaam.web.form_body import FORM_TYPES, read_form
 from jazzaam.web.json import json_response
-from jazzaam.web.problems import documented, general_problem
+from jazzaam.web.problems import documented, unsupported_media_type
 
 router = APIRouter(prefix="/public/forms", tags=["public"])
 pages = APIRouter(include_in_schema=False)
 
 AccessToken = Annotated[str, Path(description="A form's access token: 64 lower-case hex digits.")]
-_FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 _ANSWERS = {
     "requestBody": {
         "required": True,
-        "description": "The answers by field name; other fields are kept as they come.",
+        "description": "The answers by field name; other fields are kept as they come, within bounds.",
         "content": {
             media_type: {
                 "schema": {
@@ -37,7 +36,7 @@ _ANSWERS = {
                     },
                 }
             }
-            for media_type in ("application/json", _FORM_TYPES[0])
+            for media_type in ("application/json", *FORM_TYPES)
         },
     }
 }
@@ -76,7 +75,7 @@ async def submit(request: Request, accessToken: AccessToken) -> Response:  # noq
     form = await _open(workspace, named, accessToken)
     sent = await _sent(request)
     if sent is None:
-        return general_problem(415)
+        return unsupported_media_type("application/json", *FORM_TYPES)
     taken = await service.submit(workspace, form, sent)
     words: Document = form["config"].get("settings") or {}
     answer: dict[str, Any] = {
@@ -110,7 +109,7 @@ async def submit_page(request: Request, accessToken: str) -> Response:  # noqa: 
         return missing_page()
     sent = await _form_encoded(request)
     if sent is None:
-        return general_problem(415)
+        return unsupported_media_type(*FORM_TYPES)
     try:
         await service.submit(workspace, form, sent)
     except AnswersInvalid as error:
@@ -134,8 +133,7 @@ async def _open(workspace: Workspace, named: PublicKey, access_token: str) -> Do
 
 async def _sent(request: Request) -> dict[str, Any] | None:
     """Read the answers; None when they come as something we do not read."""
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type == "application/json":
+    if _media_type(request) == "application/json":
         try:
             sent = await request.json()
         except (ValueError, RecursionError):
@@ -148,16 +146,10 @@ async def _sent(request: Request) -> dict[str, Any] | None:
 
 async def _form_encoded(request: Request) -> dict[str, str] | None:
     """Read the answers of an HTML form; None when they come as anything else."""
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type not in _FORM_TYPES:
+    if _media_type(request) not in FORM_TYPES:
         return None
-    async with request.form(max_files=0, max_fields=1000) as form:
-        return _single(form)
+    return read_form(request.headers["content-type"], await request.body())
 
 
-def _single(form: FormData) -> dict[str, str]:
-    """Join what was sent several times under one name, as several checked boxes are."""
-    return {
-        name: ", ".join(str(value) for value in form.getlist(name))
-        for name in form.keys()  # noqa: SIM118 - a multidict
-    }
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()

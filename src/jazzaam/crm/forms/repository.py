@@ -7,12 +7,13 @@ from pymongo.errors import DuplicateKeyError
 
 from jazzaam.crm.forms.errors import FormExists
 from jazzaam.crm.forms.models import FORMS, SUBMISSIONS, FormStatus
-from jazzaam.crm.forms.schemas import StoredForm
+from jazzaam.crm.forms.schemas import StoredForm, StoredSubmission
 from jazzaam.crm.projections import projection_of
 from jazzaam.pagination import Position, newest_first
 from jazzaam.tenancy.database import Document, TenantDatabase
 
 _FORM: Final = projection_of(StoredForm)
+_SUBMISSION: Final = projection_of(StoredSubmission)
 
 
 class FormRepository:
@@ -56,3 +57,11 @@ class SubmissionRepository:
     async def add(self, submission: Document) -> None:
         """Write a submission."""
         await self._submissions.insert(submission)
+
+    async def of_lead(
+        self, lead_id: ObjectId, limit: int, position: Position | None
+    ) -> tuple[list[Document], Position | None]:
+        """Read a page of what a lead's person sent, the newest first, and where the next one begins."""
+        return await newest_first(
+            self._submissions, {"leadId": lead_id}, _SUBMISSION, limit, position, by="at"
+        )

@@ -171,3 +171,23 @@ class Submitted(Output):
     message: str
     redirect_url: str | None = None
     duplicate: bool | None = None
+
+
+class StoredSubmission(Output):
+    """What a visitor sent, as it was sent, by the name of the field."""
+
+    id: str
+    form_id: str
+    lead_id: str | None = None
+    values: dict[str, str]
+    dropped: Annotated[
+        int | None, Field(description="Fields nobody asked for that were cut or left out.")
+    ] = None
+    at: datetime
+
+
+class SubmissionPage(Output):
+    """A page of submissions, the newest first; `next` continues it."""
+
+    items: list[StoredSubmission]
+    next: str | None

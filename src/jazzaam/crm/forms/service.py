@@ -6,9 +6,10 @@ from typing import Any, Final
 from bson import ObjectId
 
 from jazzaam.control.audit.models import Action, Resource
+from jazzaam.control.billing.plans import WAITING_SUBMISSIONS
 from jazzaam.control.memberships.permissions import Permission
-from jazzaam.crm.forms.answers import Question, read_answers
-from jazzaam.crm.forms.errors import AnswersInvalid, FormNotFound
+from jazzaam.crm.forms.answers import Answers, Question, read_answers
+from jazzaam.crm.forms.errors import AnswersInvalid, FormFull, FormNotFound
 from jazzaam.crm.forms.events import (
     FormCreated,
     LeadCaptured,
@@ -30,7 +31,9 @@ from jazzaam.tenancy.database import Document
 from jazzaam.tenancy.limits import LimitReached
 from jazzaam.tenancy.models import TenantId
 
-_MEETINGS: Final = 3
+_ATTEMPTS: Final = 3
+_FULL_SECONDS: Final = 3600
+"""When whoever was refused by a full company may try again: its members must act first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +175,9 @@ async def open_form(workspace: Workspace, named: PublicKey, access_token: str) -
 async def submit(workspace: Workspace, form: Document, sent: dict[str, Any]) -> Submission:
     """Take a submission: when this returns, it and its lead are durable.
 
-    A person who is a lead already gets a submission and a line of history; nothing of the lead is
-    changed. When the company has as many leads as its plan allows, the submission is kept in quarantine,
-    and the members are told. Raises `AnswersInvalid`.
+    A person who is a lead already gets a submission and a line of history, and the members are told;
+    nothing of the lead is changed. When the company has as many leads as its plan allows, the submission is
+    kept in quarantine, and the members are told. Raises `AnswersInvalid`, `FormFull`.
     """
     workspace.member.require(Permission.forms_submit)
     answers = read_answers(questions_of(form), sent)
@@ -183,29 +186,29 @@ async def submit(workspace: Workspace, form: Document, sent: dict[str, Any]) -> 
     errors = answers.errors + ([complaint] if complaint and not answers.errors else [])
     if errors:
         raise AnswersInvalid(errors)
-    for meeting in range(_MEETINGS):
+    for attempt in range(_ATTEMPTS):
         try:
-            return await _capture(workspace, form, known, answers.raw)
+            return await _capture(workspace, form, known, answers)
         except (LeadExists, LimitReached) as error:
-            repeated = await _repeat(workspace, form, known, answers.raw)
+            repeated = await _repeat(workspace, form, known, answers)
             if repeated is not None:
                 return repeated
             if isinstance(error, LimitReached):
-                return await _quarantine(workspace, form, answers.raw)
-            if meeting == _MEETINGS - 1:  # it is deleted each time we look, and there each time we write
+                return await _quarantine(workspace, form, answers)
+            if attempt == _ATTEMPTS - 1:  # it is deleted each time we look, and there each time we write
                 raise
     raise AssertionError
 
 
 async def _capture(
-    workspace: Workspace, form: Document, known: dict[str, Any], raw: dict[str, str]
+    workspace: Workspace, form: Document, known: dict[str, Any], answers: Answers
 ) -> Submission:
     submission_id, lead_id, now = new_id(), new_id(), workspace.clock.now()
     lead = leads.new_lead(known, now, lead_id)
 
     async def work() -> Document:
         await leads.record_new_lead(workspace, lead)
-        await _write(workspace, submission_id, form, lead_id, raw)
+        await _write(workspace, submission_id, form, answers, {"leadId": lead_id})
         workspace.publish(LeadCaptured(lead_id, form["_id"], submission_id))
         return {"id": submission_id, "duplicate": False}
 
@@ -216,30 +219,38 @@ async def _capture(
     return taken
 
 
-async def _quarantine(workspace: Workspace, form: Document, raw: dict[str, str]) -> Submission:
-    """Keep a submission that may not become a lead yet."""
+async def _quarantine(workspace: Workspace, form: Document, answers: Answers) -> Submission:
+    """Keep a submission that may not become a lead yet; raises `FormFull` when too many are kept."""
     submission_id = new_id()
 
     async def work() -> Document:
-        await _write(workspace, submission_id, form, None, raw)
+        await _write(workspace, submission_id, form, answers, {"state": SubmissionState.quarantine})
         workspace.publish(SubmissionQuarantined(form["_id"], submission_id))
         return {"id": submission_id, "duplicate": False}
 
-    return Submission(**await workspace.change(work))
+    try:
+        async with workspace.reserving({WAITING_SUBMISSIONS.name: 1}) as reservation:
+            kept = Submission(**await workspace.change(work))
+    except LimitReached:
+        raise FormFull(retry_after_seconds=_FULL_SECONDS) from None
+    if kept.id != submission_id:  # the request was sent before, and was kept then
+        reservation.give_back()
+    return kept
 
 
 async def _repeat(
-    workspace: Workspace, form: Document, known: dict[str, Any], raw: dict[str, str]
+    workspace: Workspace, form: Document, known: dict[str, Any], answers: Answers
 ) -> Submission | None:
-    """Keep a submission of somebody who is a lead already; None when that lead is gone again."""
-    lead_id = await leads.find_profile(workspace, known["platform"], known["platformUrl"])
+    """Keep a submission of somebody who is a lead already; None when there is no such lead (any more)."""
+    profile = known.get("platformUrl")
+    lead_id = await leads.find_profile(workspace, known["platform"], profile) if profile else None
     if lead_id is None:
         return None
     submission_id = new_id()
 
     async def work() -> Document:
         await leads.note_submission(workspace, lead_id)
-        await _write(workspace, submission_id, form, lead_id, raw)
+        await _write(workspace, submission_id, form, answers, {"leadId": lead_id})
         workspace.publish(LeadSubmittedAgain(lead_id, form["_id"], submission_id))
         return {"id": submission_id, "duplicate": True}
 
@@ -249,21 +260,32 @@ async def _repeat(
         return None
 
 
+async def list_submissions(
+    workspace: Workspace, lead_id: ObjectId, limit: int, cursor: str | None
+) -> tuple[list[Document], str | None]:
+    """Read a page of what a lead's person sent, the newest first.
+
+    Raises `Forbidden`, `LeadNotFound` (also for a lead that who is at work may not see), or `InvalidInput`.
+    """
+    await leads.get_lead(workspace, lead_id)
+    scope = [workspace.db.tenant.id, "submissions", str(lead_id)]
+    cursors = workspace.services.cursors
+    position = cursors.read(scope, cursor)
+    rows, last = await SubmissionRepository(workspace.db).of_lead(lead_id, limit, position)
+    return rows, cursors.write(scope, last)
+
+
 async def _write(
-    workspace: Workspace,
-    submission_id: ObjectId,
-    form: Document,
-    lead_id: ObjectId | None,
-    raw: dict[str, str],
+    workspace: Workspace, submission_id: ObjectId, form: Document, answers: Answers, whose: Document
 ) -> None:
-    """Write a submission; without a lead it is in quarantine."""
-    whose = {"state": SubmissionState.quarantine} if lead_id is None else {"leadId": lead_id}
+    """Write a submission: of a lead, or with a state that says why it waits."""
     await SubmissionRepository(workspace.db).add(
         {
             "_id": submission_id,
             "formId": form["_id"],
             **whose,
-            "values": raw,
+            "values": answers.raw,
+            **({"dropped": answers.dropped} if answers.dropped else {}),
             "at": workspace.clock.now(),
         }
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from bson import ObjectId
 from fastapi import APIRouter, Query, Response
+from pydantic import Field
 
 from jazzaam.control.dependencies import SIGNED_IN
 from jazzaam.control.memberships.access import needs
@@ -57,10 +58,14 @@ class LeadQuery(PageQuery):
     total: bool = False
     status: LeadStatus | None = None
     platform: Platform | None = None
+    assigned_to: Annotated[
+        str | None, Field(pattern=r"^(me|[0-9a-f]{24})$", description="`me`, or a member's account.")
+    ] = None
 
-    def listing(self) -> Listing:
-        """Give it as the list it asks for."""
-        wanted = (("status", self.status), ("platform", self.platform))
+    def listing(self, me: ObjectId | None) -> Listing:
+        """Return the list it asks for; `me` is the account at work."""
+        assignee = me if self.assigned_to == "me" else self.assigned_to
+        wanted = (("status", self.status), ("platform", self.platform), ("assignedTo", assignee))
         equal = tuple((name, str(value)) for name, value in wanted if value is not None)
         return Listing(self.limit, str(self.sort), equal)
 
@@ -74,8 +79,9 @@ class LeadQuery(PageQuery):
 )
 async def list_leads(query: Annotated[LeadQuery, Query()], workspace: CurrentWorkspace) -> Response:
     """List the company's leads, newest first unless `sort` says otherwise."""
+    listing = query.listing(workspace.member.account_id)
     page = await service.list_leads(
-        workspace, query.listing(), query.after, full=query.view is View.full, total=query.total
+        workspace, listing, query.after, full=query.view is View.full, total=query.total
     )
     page["items"] = [resource(lead) for lead in page["items"]]
     return json_response(page)

@@ -6,6 +6,7 @@ from typing import Any, Final
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
+from jazzaam.crm.leads.derived import IDENTIFYING
 from jazzaam.crm.leads.errors import LeadExists
 from jazzaam.crm.leads.facets import SINGLE, facets_of
 from jazzaam.crm.leads.listing import Listing
@@ -17,7 +18,7 @@ from jazzaam.tenancy.database import Document, TenantDatabase
 
 SUMMARY: Final = projection_of(LeadSummary)
 DETAIL: Final = projection_of(LeadDetail)
-_BEFORE_UPDATE: Final[dict[str, int]] = dict.fromkeys((*SINGLE, "tags", "revision"), 1)
+_BEFORE_UPDATE: Final[dict[str, int]] = dict.fromkeys((*SINGLE, *IDENTIFYING, "tags", "revision"), 1)
 
 
 class LeadRepository:
@@ -81,7 +82,7 @@ class LeadRepository:
         return await self._leads.update_one({"_id": lead_id}, {"$set": {"lastSubmissionAt": at}})
 
     async def before_update(self, lead_id: ObjectId) -> Document | None:
-        """Read what an update needs to know: what makes facets, and the revision."""
+        """Read what an update needs to know: what something is derived from, and the revision."""
         return await self._leads.find_one(self.only(lead_id), _BEFORE_UPDATE)
 
     async def update(self, before: Document, new: Document, removed: list[str]) -> Document | None:

@@ -7,6 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from jazzaam.crm.leads.models import LeadStatus, Platform
+from jazzaam.identifiers import OBJECT_ID_PATTERN
 from jazzaam.web.input import Input, Output
 
 Line = Annotated[str, Field(max_length=200)]
@@ -65,21 +66,18 @@ class _Person(Input):
     lead_score: Score | None = None
     value: Money | None = None
     expected_close_date: date | None = None
+    assigned_to: Annotated[
+        str | None,
+        Field(pattern=OBJECT_ID_PATTERN, description="The account of an active member of the company."),
+    ] = None
 
 
 class LeadCreate(_Person):
-    """A lead that a member adds by hand. It needs a name, an e-mail address, a company or a profile."""
+    """A lead that a member adds by hand: with a name, an email, a phone, a company or a platformUrl."""
 
     platform: Platform = Platform.other
     platform_url: Annotated[str, Field(min_length=1, max_length=500)] | None = None
     status: LeadStatus = LeadStatus.new
-
-    @model_validator(mode="after")
-    def _somebody(self) -> Self:
-        known = (self.full_name, self.first_name, self.last_name, self.email, self.company)
-        if not any(known) and not self.platform_url:
-            raise ValueError("needs a name, an email, a company or a platformUrl")
-        return self
 
 
 class LeadUpdate(_Person):

@@ -9,6 +9,7 @@ from bson import ObjectId
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.billing.plans import LIMITS
 from jazzaam.control.memberships.permissions import Permission
+from jazzaam.crm.leads.derived import IDENTIFYING, joined_name, require_somebody, with_full_name
 from jazzaam.crm.leads.errors import LeadChanged, LeadNotFound
 from jazzaam.crm.leads.events import LeadCreated, LeadDeleted, LeadStatusChanged, LeadUpdated
 from jazzaam.crm.leads.listing import Listing
@@ -17,6 +18,7 @@ from jazzaam.crm.leads.repository import LeadRepository
 from jazzaam.crm.leads.schemas import LeadCreate, LeadUpdate
 from jazzaam.crm.records import ACTIVITIES, move_to_trash
 from jazzaam.crm.workspace import Workspace
+from jazzaam.errors import FieldError, InvalidInput
 from jazzaam.tenancy.database import Document
 
 _COLLECTION: Final = "leads"
@@ -26,11 +28,10 @@ _BYTES_FACTOR: Final = 2
 
 def new_lead(known: dict[str, Any], at: datetime, lead_id: ObjectId | None = None) -> Document:
     """Make a lead's document from what is known of it, with what every lead has."""
-    names = (known.get("firstName"), known.get("lastName"))
     lead: Document = {
         "_id": lead_id or ObjectId(),
         "status": LeadStatus.new,
-        "fullName": known.get("fullName") or " ".join(name for name in names if name),
+        "fullName": joined_name(known),
         "leadScore": 0,
         **{name: value for name, value in known.items() if value is not None},
         "statusChangedAt": at,
@@ -81,12 +82,17 @@ async def _read(workspace: Workspace, lead_id: ObjectId) -> Document:
 async def create_lead(workspace: Workspace, data: LeadCreate) -> Document:
     """Add a lead by hand; who sees only their own leads has it assigned to them.
 
-    Raises `Forbidden`, `LimitReached`, or `LeadExists` when this platform's profile is a lead already.
+    Raises `Forbidden`, `LimitReached`, `InvalidInput` for a lead that is nobody or an assignee who may not
+    have it, or `LeadExists` when this platform's profile is a lead already.
     """
     workspace.member.require(Permission.leads_write)
-    known = data.model_dump(mode="json", by_alias=True, exclude_none=True)
-    theirs = {"assignedTo": workspace.member.account_id} if workspace.member.own_leads_only else {}
-    lead = new_lead({**known, "source": Source.manual, **theirs}, workspace.clock.now())
+    named = data.model_dump(mode="json", by_alias=True, exclude_none=True)
+    require_somebody(named)
+    own = workspace.member.leads_of
+    if own is not None and named.setdefault("assignedTo", str(own)) != str(own):
+        raise _not_assignable("must be yourself, since you see your own leads only")
+    known = {**named, "source": Source.manual, **await _assignment(workspace, named)}
+    lead = new_lead(known, workspace.clock.now())
 
     async def work() -> ObjectId:
         await record_new_lead(workspace, lead)
@@ -98,6 +104,25 @@ async def create_lead(workspace: Workspace, data: LeadCreate) -> Document:
     if written != lead["_id"]:  # the request was sent before, and made that lead
         reservation.give_back()
     return await _read(workspace, written)
+
+
+async def _assignment(workspace: Workspace, named: dict[str, Any]) -> dict[str, Any]:
+    """Return what an assignment writes, None for what it removes; nothing where none is named.
+
+    Raises `InvalidInput` for anybody but an active member of this company.
+    """
+    if "assignedTo" not in named:
+        return {}
+    if named["assignedTo"] is None:
+        return {"assignedTo": None, "assignmentDate": None}
+    account_id = ObjectId(named["assignedTo"])
+    if not await workspace.services.is_active_member(workspace.db.tenant.id, account_id):
+        raise _not_assignable("is not an active member of this company")
+    return {"assignedTo": account_id, "assignmentDate": workspace.clock.now()}
+
+
+def _not_assignable(message: str) -> InvalidInput:
+    return InvalidInput([FieldError("/assignedTo", "member", message)])
 
 
 def use_of(lead: Document) -> dict[str, int]:
@@ -136,12 +161,12 @@ async def update_lead(
 ) -> Document:
     """Change the fields that are named; a move to another status is recorded as one.
 
-    Raises `Forbidden`, `LeadNotFound`, or `LeadChanged` when its revision is not `if_revision`.
+    Raises `Forbidden`, `LeadNotFound`, `InvalidInput` for an assignee who may not have it or a lead that
+    would be nobody, or `LeadChanged` when its revision is not `if_revision`.
     """
     workspace.member.require(Permission.leads_write)
     named = data.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    new = {name: value for name, value in named.items() if value is not None}
-    removed = [name for name, value in named.items() if value is None]
+    named |= await _assignment(workspace, named)
     now = workspace.clock.now()
 
     async def work() -> Document:
@@ -151,6 +176,11 @@ async def update_lead(
             raise LeadNotFound
         if if_revision is not None and before.get("revision", 0) != if_revision:
             raise LeadChanged
+        changes = with_full_name(named, before)
+        if any(changes.get(name, "-") is None for name in IDENTIFYING):
+            require_somebody({**before, **changes})
+        new = {name: value for name, value in changes.items() if value is not None}
+        removed = [name for name, value in changes.items() if value is None]
         moved = "status" in new and new["status"] != before.get("status")
         stamps = {"updatedAt": now, **({"statusChangedAt": now} if moved else {})}
         after = await repository.update(before, {**new, **stamps}, removed)
@@ -158,7 +188,7 @@ async def update_lead(
             raise LeadChanged
         if moved:
             workspace.publish(LeadStatusChanged(lead_id, before=before.get("status"), after=new["status"]))
-        changed = sorted(set(named) - {"status"})
+        changed = sorted(set(changes) - {"status", "assignmentDate"})
         if changed:
             workspace.publish(LeadUpdated(lead_id, changed=changed))
         return after

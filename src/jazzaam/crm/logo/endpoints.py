@@ -16,10 +16,10 @@ from jazzaam.crm.dependencies import (
 )
 from jazzaam.crm.logo import service
 from jazzaam.crm.logo.errors import LogoNotFound, PictureRefused
-from jazzaam.crm.logo.models import MEDIA_TYPES
+from jazzaam.crm.logo.models import MEDIA_TYPES, MISNAMED
 from jazzaam.crm.logo.schemas import Logo
 from jazzaam.web.json import json_response
-from jazzaam.web.problems import documented, general_problem
+from jazzaam.web.problems import documented, general_problem, unsupported_media_type
 
 router = APIRouter(prefix="/company/logo", tags=["company"], dependencies=SIGNED_IN)
 pages = APIRouter(include_in_schema=False)
@@ -67,8 +67,9 @@ async def put_logo(
     request: Request, sent: Annotated[bytes, Depends(_body)], workspace: CurrentWorkspace
 ) -> Response:
     """Have a PNG, JPEG or WebP picture be the logo. It is drawn anew, as a PNG of at most 512 pixels."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in MEDIA_TYPES:
-        return general_problem(415)
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in (*MEDIA_TYPES, *MISNAMED):
+        return unsupported_media_type(*MEDIA_TYPES)
     logo = await service.put_logo(workspace, sent)
     return json_response(logo.model_dump(by_alias=True))
 

@@ -24,9 +24,17 @@ async def notify_once_a_day(workspace: Workspace, kind: NotificationKind, params
 
 
 async def notify(
-    workspace: Workspace, kind: NotificationKind, lead_id: ObjectId | None, params: dict[str, str]
+    workspace: Workspace,
+    kind: NotificationKind,
+    lead_id: ObjectId | None,
+    params: dict[str, str],
+    *,
+    assignee_id: ObjectId | None = None,
 ) -> None:
-    """Tell all members something, in the running change. Texts are not stored: `params` are."""
+    """Notify all members, in the running change. Texts are not stored: `params` are.
+
+    `assignee_id` is whose lead it is: of those who see only their own leads, they alone are notified.
+    """
     now = workspace.clock.now()
     await NotificationRepository(workspace.db).add(
         {
@@ -34,7 +42,7 @@ async def notify(
             "kind": kind,
             "params": params,
             "leadId": lead_id,
-            "isRead": False,
+            **({"assigneeId": assignee_id} if assignee_id else {}),
             "createdAt": now,
             "updatedAt": now,
         }
@@ -42,8 +50,11 @@ async def notify(
 
 
 def _visible(workspace: Workspace) -> NotificationRepository:
-    """Give what who is at work may see: whoever sees only their own leads is told of no others."""
-    return NotificationRepository(workspace.db, of=workspace.member.leads_of, muted=workspace.member.muted)
+    """Return what who is at work may see, as they have read it."""
+    member = workspace.member
+    return NotificationRepository(
+        workspace.db, reader=member.actor.id, of=member.leads_of, muted=member.muted
+    )
 
 
 async def list_notifications(workspace: Workspace, limit: int, cursor: str | None) -> dict[str, Any]:
@@ -61,7 +72,7 @@ async def list_notifications(workspace: Workspace, limit: int, cursor: str | Non
 
 
 async def mark_read(workspace: Workspace, notification_id: ObjectId) -> None:
-    """Mark one as read; raises `Forbidden` or `NotificationNotFound`."""
+    """Mark one as read by who is at work alone; raises `Forbidden` or `NotificationNotFound`."""
     workspace.member.require(Permission.leads_read)
     if not await _visible(workspace).mark_read(notification_id):
         raise NotificationNotFound
@@ -73,4 +84,4 @@ def _worded(row: Document) -> Document:
         row.get("title", ""),
         row.get("message", ""),
     )
-    return {**row, "title": title, "message": message, "isRead": row.get("isRead", False)}
+    return {**row, "title": title, "message": message}

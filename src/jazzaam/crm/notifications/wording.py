@@ -5,6 +5,7 @@ from typing import Any, Final
 
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "newLead": ("New lead", "{lead} came in through {form}."),
+    "submittedAgain": ("A lead wrote again", "{lead} wrote again through {form}."),
     "leadsWaiting": (
         "Leads are waiting",
         "Your plan's number of leads is reached. What comes in, lately through {form}, is kept for you.",

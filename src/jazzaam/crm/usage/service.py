@@ -5,7 +5,7 @@ from typing import Final
 
 from jazzaam.control.billing.plans import LIMITS
 from jazzaam.control.memberships.permissions import Permission
-from jazzaam.crm.forms.models import FORMS
+from jazzaam.crm.forms.models import FORMS, SUBMISSIONS, SubmissionState
 from jazzaam.crm.leads.models import LEADS
 from jazzaam.crm.usage.schemas import LimitUsage
 from jazzaam.crm.workspace import Workspace
@@ -22,6 +22,10 @@ async def _forms(db: TenantDatabase) -> int:
     return await db[FORMS].size()
 
 
+async def _waiting_submissions(db: TenantDatabase) -> int:
+    return await db[SUBMISSIONS].count({"state": SubmissionState.quarantine})
+
+
 async def _stored_bytes(db: TenantDatabase) -> int:
     return await db.stored_bytes()
 
@@ -29,6 +33,7 @@ async def _stored_bytes(db: TenantDatabase) -> int:
 COUNTERS: Final[Mapping[str, Counter]] = {
     "leads": _leads,
     "forms": _forms,
+    "waitingSubmissions": _waiting_submissions,
     "storedBytes": _stored_bytes,
     "queuedJobs": outbox.waiting,
 }
