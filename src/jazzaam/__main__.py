@@ -1,6 +1,7 @@
 """`python -m jazzaam`, and the `jazzaam` command."""
 
 import sys
+from io import TextIOWrapper
 
 from jazzaam.cli import cli
 from jazzaam.embedded.lifeline import watch_lifeline
@@ -13,6 +14,11 @@ CANNOT = 2
 def main() -> None:
     """Run the command line; what the caller can mend is one line and exit status 2."""
     watch_lifeline()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # a name that the terminal cannot show ends nothing
     try:
         cli()
     except JazzaamError as error:

@@ -49,7 +49,12 @@ class Settings(BaseSettings):
     """Every setting; `docs/reference/settings.md` is made from this class."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     environment: Environment = Field(Environment.development, description="`development` or `production`.")
@@ -342,19 +347,23 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
+        faults: list[str] = []
         if self.system_database.startswith(self.database_prefix):
-            raise ValueError("SYSTEM_DATABASE begins with DATABASE_PREFIX: it could be a company's")
+            other = f"{PREFIX}DATABASE_PREFIX: it could be a company's"
+            faults.append(f"{PREFIX}SYSTEM_DATABASE: begins with {other}")
         if MAIN_CLUSTER in self.clusters:
-            raise ValueError(f"CLUSTERS: {MAIN_CLUSTER!r} is the name of MONGODB_URI's own")
+            faults.append(f"{PREFIX}CLUSTERS: {MAIN_CLUSTER!r} is the name of {PREFIX}MONGODB_URI's own")
         if self.environment is Environment.production:
-            if not self.secret_key:
-                raise ValueError("SECRET_KEY is needed in production")
-            if not self.encryption_keys:
-                raise ValueError("ENCRYPTION_KEYS is needed in production")
-            if not self.audit_keys:
-                raise ValueError("AUDIT_KEYS is needed in production")
+            faults += [
+                f"{PREFIX}{name.upper()}: is needed in production"
+                for name in ("secret_key", "encryption_keys", "audit_keys")
+                if not getattr(self, name)
+            ]
             if self.forms_url == self.public_url:
-                raise ValueError("FORMS_URL must be another origin than PUBLIC_URL in production")
+                other = f"{PREFIX}PUBLIC_URL in production"
+                faults.append(f"{PREFIX}FORMS_URL: must be another origin than {other}")
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     @property
@@ -369,14 +378,21 @@ class Settings(BaseSettings):
 
 
 def read_settings() -> Settings:
-    """Read the settings; raises `ConfigurationError` with one line that names what is wrong."""
+    """Read the settings; raises `ConfigurationError` with one line that names every variable at fault."""
     try:
         return Settings()  # pyright: ignore[reportCallIssue]
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        name = PREFIX + str(first["loc"][0]).upper() if first["loc"] else "The settings"
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConfigurationError(f"{name}: {message}") from None
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        faults = [_variable(one["loc"]) + one["msg"].removeprefix("Value error, ") for one in found]
+        raise ConfigurationError("; ".join(faults)) from None
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    """Name the variable at fault, and the place within its JSON; nothing where the fault names its own."""
+    if not place:
+        return ""
+    name, *within = place
+    return ".".join([PREFIX + str(name).upper(), *map(str, within)]) + ": "
 
 
 def unknown_variables() -> list[str]:

@@ -12,7 +12,7 @@ FEATURE_FILES = {
     *("repository", "models", "errors", "events", "jobs"),
 }
 PURE = {
-    *("permissions", "codes", "tokens", "sessions", "dependencies", "facets", "listing"),
+    *("permissions", "codes", "tokens", "sessions", "dependencies", "facets", "listing", "derived"),
     *("answers", "mapping", "platforms", "page", "public", "wording", "plans"),
     *("access", "chain", "heads", "lookup", "opening", "seats", "standing", "trail", "verifying"),
     *("attempts", "picture", "writing"),

@@ -67,7 +67,7 @@ async def test_what_waits_is_told_and_what_was_given_up_is_wrong(command, client
 
     status, out, _ = await command("audit", "verify", told.id)
     assert status == 0
-    assert f"{told.id}: 1 entries wait to be appended" in out
+    assert f"{told.id}: 1 entry waits to be appended" in out
 
     await told.db[JOBS].update_one({"name": "audit.append"}, {"$set": {"state": "dead"}})
     assert (await command("audit", "verify", told.id))[0] == 1

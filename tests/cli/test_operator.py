@@ -1,17 +1,27 @@
 """The operator's commands, run as `jazzaam …` runs them."""
 
 import asyncio
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
 
 import pytest
 from bson import ObjectId
 from tests.conftest import forget_tenants
 
+from jazzaam.control.billing.plans import Plan, limits_of
+from jazzaam.control.companies.repository import CompanyRepository
 from jazzaam.crm.leads.models import LEADS
+from jazzaam.jobs.models import JOBS
 from jazzaam.signing import Keyring
 from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.tenancy.encryption_keys import ENCRYPTION_KEYS
 from jazzaam.tenancy.models import TenantStatus, Tier
 from jazzaam.tenancy.report import reports
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -97,13 +107,97 @@ async def test_a_company_is_exported_and_imported(command, acme, globex, client,
     await forget_tenants(application, [new_id])
 
 
+async def test_a_copy_keeps_its_plan_and_none_of_the_work_that_was_under_way(
+    command, client, acme, plane, application, run_jobs, tmp_path
+):
+    """Its jobs came along: what had been logged of the first company was called tampered with."""
+    form = (await client.post("/api/v1/forms/platforms/linkedin", headers=acme.headers)).json()
+    address = f"/api/v1/public/forms/{form['accessToken']}/submissions"
+    await client.post(address, json={"linkedinUrl": "https://www.linkedin.com/in/ada"})
+    assert (await command("companies", "set-plan", acme.id, "growth"))[0] == 0
+    await run_jobs(acme)
+    await client.post(address, json={"linkedinUrl": "https://www.linkedin.com/in/bob"})  # and waits
+    file, copies = str(tmp_path / "acme.capsule"), [str(ObjectId()) for _ in range(2)]
+    assert (await command("tenants", "export", acme.id, file))[0] == 0
+
+    kept = await command("tenants", "import", file, "--as", copies[0], "--no-owner")
+    named = await command("tenants", "import", file, "--as", copies[1], "--no-owner", "--plan", "starter")
+
+    assert (kept[0], named[0]) == (0, 0)
+    assert kept[1].splitlines()[0].endswith("imported, on the plan growth.")
+    assert named[1].splitlines()[0].endswith("imported, on the plan starter.")
+    for copy, plan in zip(copies, ("growth", "starter"), strict=True):
+        with await application.deployment.tenancy.open(copy) as db:
+            assert db.tenant.limits["leads"] == limits_of(Plan(plan))["leads"]
+            assert await db[LEADS].count({}) == 2
+            assert await db[JOBS].count({"name": "forms.notify_new_lead"}) == 0
+        company = await CompanyRepository(plane.db, ObjectId(copy)).get()
+        assert company["subscriptionPlan"] == plan
+        status, out, _ = await command("audit", "verify", copy)
+        assert (status, out.splitlines()[-1]) == (0, "Nothing is wrong.")
+    await forget_tenants(application, copies)
+
+
+@pytest.mark.parametrize("verb", [("migrate", "--all", "--dry-run"), ("migrate",), ("drift",)])
+@pytest.mark.parametrize("choice", ["", ",", ",,", "@empty", "@blank"])
+async def test_a_choice_of_nobody_is_never_everybody(command, acme, tmp_path, verb, choice):
+    """An empty file of ids migrated the whole fleet."""
+    (tmp_path / "empty").touch()
+    (tmp_path / "blank").write_text("\n \r\n")
+
+    status, out, err = await command("tenants", *verb, "--tenants", choice.replace("@", f"@{tmp_path}/"))
+
+    assert (status, out) == (2, "")
+    assert "names no company" in err
+    everybody = await command("tenants", "drift", "--run", str(ObjectId()))
+    assert "companies done" in everybody[1] or "company done" in everybody[1]
+
+
+async def test_an_empty_company_is_not_the_installation(command, acme):
+    for arguments in (("jobs", "crons", ""), ("jobs", "list", "--company", ""), ("audit", "verify", "")):
+        status, _, err = await command(*arguments)
+        assert status == 2
+        assert "is not a company's id" in err
+
+
+async def test_a_name_is_shown_on_every_terminal_and_does_nothing_to_it(command, acme, plane, settings):
+    name = "Åcme \u202e\x1b[31m\n\U0001f600 GmbH"
+    await CompanyRepository(plane.db, ObjectId(acme.id)).change({"companyName": name}, None, AT)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("JAZZAAM_")},
+        "JAZZAAM_MONGODB_URI": settings.mongodb_uri.get_secret_value(),
+        "JAZZAAM_MONGODB_OPERATOR_URI": settings.mongodb_operator_uri.get_secret_value(),
+        "JAZZAAM_SECRET_KEY": settings.secret_key[0].get_secret_value(),
+        "JAZZAAM_ENCRYPTION_KEYS": settings.encryption_keys[0].get_secret_value(),
+        "PYTHONIOENCODING": "ascii",
+    }
+
+    listed = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "jazzaam", "tenants", "list"],
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert listed.returncode == 0, listed.stderr
+    assert rb"\xc5cme ??[31m?\U0001f600 GmbH" in listed.stdout
+
+
+async def test_the_version_is_told(command):
+    status, out, _ = await command("--version")
+
+    assert (status, out) == (0, f"jazzaam {metadata.version('jazzaam')}\n")
+
+
 async def test_nothing_to_migrate_and_no_drift(command, acme):
     status, out, _ = await command("tenants", "migrate", "--tenants", acme.id)
     assert status == 0
     assert "0 of 0 companies done" in out
     status, out, _ = await command("tenants", "drift", "--tenants", acme.id)
     assert status == 0
-    assert "1 of 1 companies done, 0 failed" in out
+    assert "1 of 1 company done, 0 failed" in out
 
 
 async def test_drift_is_named_and_migrating_mends_it(command, acme, globex, application):

@@ -136,15 +136,20 @@ def test_doctor_leaves_nothing_behind(tmp_path, mongod):
     [
         ({"PORT": "0"}, "JAZZAAM_PORT"),
         ({"PORT": "x"}, "JAZZAAM_PORT"),
+        ({"PORT": "x", "READY_TENANTS": "-1"}, "JAZZAAM_READY_TENANTS"),
+        ({"CLUSTERS": '{"eu-2": {}}'}, "JAZZAAM_CLUSTERS.eu-2.app"),
         ({"SECRET_KEY": "short"}, "JAZZAAM_SECRET_KEY"),
-        ({"ENVIRONMENT": "production"}, "SECRET_KEY is needed in production"),
+        (
+            {"ENVIRONMENT": "production"},
+            "JAZZAAM_SECRET_KEY: is needed in production; JAZZAAM_ENCRYPTION_KEYS: is needed",
+        ),
         (
             {"ENVIRONMENT": "production", "SECRET_KEY": "x" * 32},
-            "ENCRYPTION_KEYS is needed in production",
+            "JAZZAAM_ENCRYPTION_KEYS: is needed in production",
         ),
         (
             {"ENVIRONMENT": "production", "SECRET_KEY": "x" * 32, "ENCRYPTION_KEYS": "y" * 32},
-            "AUDIT_KEYS is needed in production",
+            "JAZZAAM_AUDIT_KEYS: is needed in production",
         ),
         (
             {
@@ -153,7 +158,7 @@ def test_doctor_leaves_nothing_behind(tmp_path, mongod):
                 "ENCRYPTION_KEYS": "y" * 32,
                 "AUDIT_KEYS": "z" * 32,
             },
-            "FORMS_URL must be another origin",
+            "JAZZAAM_FORMS_URL: must be another origin",
         ),
         ({"CLUSTERS": '{"main": {"app": "mongodb://localhost"}}'}, "'main' is the name of"),
         ({"TRUSTED_PROXIES": "10.0.0.1/8"}, "JAZZAAM_TRUSTED_PROXIES"),

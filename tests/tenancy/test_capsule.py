@@ -66,7 +66,7 @@ def load(operator):
 
     async def load(path, **options):
         said = []
-        options = {"as_id": None, "accept_foreign": None, "owner": None, **options}
+        options = {"as_id": None, "accept_foreign": None, "plan": None, "owner": None, **options}
         await capsules.import_tenant(operator, path, **options, say=said.append)
         made.append(said[0].partition(":")[0])
         return made[-1], said
@@ -98,7 +98,20 @@ async def contents(root, database):
 
 
 class TestThereAndBack:
-    async def test_everything_is_restored_as_it_was(self, full, operator, root, load, tmp_path):
+    async def test_a_lost_company_comes_back_with_its_work_under_way(
+        self, full, operator, root, load, tmp_path, application
+    ):
+        path = await export(operator, full, tmp_path / "acme.capsule")
+        before = await contents(root, f"jazzaam_company_{full.id}")
+        await forget_tenants(application, [full.id])
+
+        restored, _ = await load(path)
+
+        assert restored == full.id
+        assert await contents(root, f"jazzaam_company_{full.id}") == before
+        assert await root[f"jazzaam_company_{full.id}"]["jobs"].count_documents({}) > 0
+
+    async def test_everything_is_copied_but_the_work_under_way(self, full, operator, root, load, tmp_path):
         path = await export(operator, full, tmp_path / "acme.capsule")
         new_id = str(ObjectId())
         await forget_form_keys(operator, full)
@@ -107,10 +120,17 @@ class TestThereAndBack:
 
         assert restored == new_id
         checked = check(path, SHAPE, ["companies"], operator.keyring)
-        assert said[0] == f"{new_id}: {sum(checked.counts.values())} documents imported."
+        left_out = {spec.name for spec in SHAPE.collections if spec.transient}
+        copied = sum(count for name, count in checked.counts.items() if name not in left_out)
+        assert said[0] == f"{new_id}: {copied} documents imported, on the plan free."
+        assert checked.counts["jobs"] > 0
         ours = await contents(root, f"jazzaam_company_{full.id}")
         theirs = await contents(root, f"jazzaam_company_{new_id}")
-        assert theirs == ours
+        assert {name: theirs[name] for name in ours.keys() - left_out} == {
+            name: ours[name] for name in ours.keys() - left_out
+        }
+        for name in left_out:
+            assert await root[f"jazzaam_company_{new_id}"][name].count_documents({}) == 0
         assert await root[f"jazzaam_company_{new_id}"]["leads"].count_documents({}) == LEADS_EACH
         assert await schema.differences(root[f"jazzaam_company_{new_id}"], SHAPE.collections) == []
         company = await root["jazzaam_system"]["companies"].find_one({"_id": ObjectId(new_id)})
@@ -155,7 +175,7 @@ class TestThereAndBack:
 
         new_id, said = await load(path, as_id=str(ObjectId()))
 
-        assert "1 public keys were in use: what they opened has new addresses now." in said
+        assert "1 public key was in use: what they opened has new addresses now." in said
         old = await full.db[FORMS].find_one({}, {"accessToken": 1})
         new = await root[f"jazzaam_company_{new_id}"]["forms"].find_one({})
         assert new["accessToken"] != old["accessToken"]
@@ -240,7 +260,10 @@ class TestHostile:
             with pytest.raises((CapsuleRefused, TenantExists, DatabaseExists, InvalidInput)) as failure:
                 await capsules.import_tenant(
                     operator, path,
-                    **{"as_id": str(ObjectId()), "accept_foreign": None, "owner": None, **options},
+                    **{
+                        "as_id": str(ObjectId()), "accept_foreign": None, "plan": None, "owner": None,
+                        **options,
+                    },
                     say=[].append,
                 )  # fmt: skip
             assert set(await root.list_database_names()) == before

@@ -28,6 +28,24 @@ cli.add_typer(admins.accounts, name="accounts")
 cli.add_typer(admins.companies, name="companies")
 
 
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"jazzaam {version('jazzaam')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Take what stands before a command; typer answers it."""
+
+
 @cli.command()
 def run(
     demo: Annotated[bool, typer.Option(help="Make two demo companies, and say where to look.")] = False,

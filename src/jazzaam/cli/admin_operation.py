@@ -3,6 +3,7 @@
 from bson import ObjectId
 
 from jazzaam.cli.operation import KEPT, OPERATORS_ACTOR, Say, known_tenant
+from jazzaam.cli.words import counted
 from jazzaam.composition import Application
 from jazzaam.control.accounts.repository import Account, AccountRepository, platform_admins
 from jazzaam.control.audit.models import Action, Resource
@@ -55,7 +56,8 @@ async def erase(application: Application, email: str, say: Say) -> None:
     async for outcome in tenancy.each(forget, tenants=tenants, user=OPERATOR):
         if outcome.error is not None:
             raise outcome.error
-    say(f"The account {account.id} is erased. It worked in {len(company_ids)} companies.")
+    companies = counted(len(company_ids), "company", "companies")
+    say(f"The account {account.id} is erased. It worked in {companies}.")
 
 
 async def _known_account(plane: ControlPlane, email: str) -> Account:

@@ -7,6 +7,7 @@ from typing import Final
 from bson import ObjectId
 
 from jazzaam.cli.operation import KEPT, Say, known_tenant
+from jazzaam.cli.words import counted
 from jazzaam.composition import Application
 from jazzaam.control.audit.heads import Head, HeadsFile
 from jazzaam.control.audit.models import APPENDING
@@ -52,7 +53,7 @@ async def verify(application: Application, companies: Sequence[str], heads: Path
         wrong += await _tell_waiting(outcome.tenant_id, outcome.result or [], say)
         done = [job["_id"] for job in outcome.result or () if job["state"] == JobState.done]
         wrong += await _lost(application, ObjectId(outcome.tenant_id), done, say)
-    say("Nothing is wrong." if not wrong else f"{wrong} things are wrong.")
+    say("Nothing is wrong." if not wrong else f"{counted(wrong, 'thing is', 'things are')} wrong.")
     return wrong
 
 
@@ -64,7 +65,7 @@ async def _verify_one(
     system, keyring = application.deployment.system(), application.audit_keyring
     report = await verify_chain(system, keyring, company_id, mine)
     erased = f", {report.erased} of them of erased persons" if report.erased else ""
-    say(f"{name}: {report.rows} rows{erased}")
+    say(f"{name}: {counted(report.rows, 'row')}{erased}")
     for found in report.findings:
         say(f"{name}: row {found.seq} {found.finding}")
     return len(report.findings)
@@ -100,9 +101,10 @@ async def _tell_waiting(where: str, jobs: Sequence[Document], say: Say) -> int:
     waiting = [job for job in jobs if job["state"] in (JobState.queued, JobState.running)]
     given_up = [job for job in jobs if job["state"] in (JobState.dead, JobState.cancelled)]
     if waiting:
-        say(f"{where}: {len(waiting)} entries wait to be appended")
+        say(f"{where}: {counted(len(waiting), 'entry waits', 'entries wait')} to be appended")
     if given_up:
-        say(f"{where}: {len(given_up)} entries were given up: `jazzaam jobs list --state dead`")
+        entries = counted(len(given_up), "entry was", "entries were")
+        say(f"{where}: {entries} given up: `jazzaam jobs list --state dead`")
     return len(given_up)
 
 
@@ -137,5 +139,7 @@ def _told(usual: Path, named: Path | None, say: Say) -> list[Head]:
         told = list(HeadsFile(path).told())
     except (OSError, ValueError) as error:
         raise InvalidInput([], f"The heads cannot be read: {error}.") from None
-    say(f"{len(told)} heads in {path}" if path.exists() else f"No heads: there is no file {path}")
+    say(
+        f"{counted(len(told), 'head')} in {path}" if path.exists() else f"No heads: there is no file {path}"
+    )
     return told

@@ -5,13 +5,18 @@ from pathlib import Path
 from bson import ObjectId
 
 from jazzaam.cli.operation import Say, known_tenant, tell_audit
+from jazzaam.cli.words import counted
 from jazzaam.composition import Application
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.audit.models import Action, Resource
+from jazzaam.control.billing.plans import Plan, limits_of
+from jazzaam.control.companies.models import COMPANIES
+from jazzaam.control.companies.repository import CompanyRepository
 from jazzaam.control.memberships.models import MEMBERSHIPS
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.errors import InvalidInput
+from jazzaam.tenancy.capsule_check import Checked
 from jazzaam.tenancy.database import CompanyScope, SystemDatabase
 from jazzaam.tenancy.errors import TenantNotReady
 from jazzaam.tenancy.models import TenantId, TenantStatus
@@ -37,8 +42,9 @@ async def export_tenant(application: Application, text: str, path: Path, say: Sa
         raise InvalidInput([], f"{path} exists already.") from None
     except OSError as error:
         raise InvalidInput([], f"{path} cannot be written: {error.strerror}.") from None
+    documents = counted(done.documents, "document")
     say(
-        f"{tenant.id}: {done.documents} documents, {done.bytes / _MEGA:.1f} MB in {done.seconds:.1f} s "
+        f"{tenant.id}: {documents}, {done.bytes / _MEGA:.1f} MB in {done.seconds:.1f} s "
         f"({done.bytes / _MEGA / max(done.seconds, 0.001):.0f} MB/s)."
     )
     if done.left_out:
@@ -51,11 +57,13 @@ async def import_tenant(
     *,
     as_id: str | None,
     accept_foreign: str | None,
+    plan: Plan | None,
     owner: str | None,
     say: Say,
 ) -> None:
     """Make a company of a capsule; with `owner`, an account's address, it is that account's.
 
+    Its plan is `plan`; else the one it had, if this installation signed the capsule; else the free one.
     Raises `CapsuleRefused`, `TenantExists`, and `InvalidInput` for an owner who has no account.
     """
     deployment, clock = application.deployment, application.control.clock
@@ -64,7 +72,13 @@ async def import_tenant(
     if owner is not None and account is None:
         raise InvalidInput([], f"{owner[:60]!r} has no account.")
 
-    async def appoint(system: SystemDatabase, tenant_id: TenantId) -> None:
+    chosen: list[Plan] = []
+
+    async def settle(system: SystemDatabase, tenant_id: TenantId, capsule: Checked) -> None:
+        chosen.append(plan or await _plan_before(system, tenant_id, capsule))
+        named = {"subscriptionPlan": str(chosen[-1])}
+        await CompanyRepository(system, ObjectId(tenant_id)).change(named, None, clock.now())
+        await deployment.tenancy.catalog.set_limits(tenant_id, limits_of(chosen[-1]), within=system)
         if account is None:
             return
         if await CompanyScope(system, ObjectId(tenant_id))[MEMBERSHIPS].count({}):
@@ -78,9 +92,18 @@ async def import_tenant(
         tenant_id=as_id,
         accept_foreign=accept_foreign,
         at=clock.now,
-        also=appoint,
+        also=settle,
     )
     await tell_audit(application, done.tenant.id, Action.import_, Resource.company)
-    say(f"{done.tenant.id}: {done.documents} documents imported.")
+    say(f"{done.tenant.id}: {counted(done.documents, 'document')} imported, on the plan {chosen[-1]}.")
     if done.new_keys:
-        say(f"{done.new_keys} public keys were in use: what they opened has new addresses now.")
+        keys = counted(done.new_keys, "public key was", "public keys were")
+        say(f"{keys} in use: what they opened has new addresses now.")
+
+
+async def _plan_before(system: SystemDatabase, tenant_id: TenantId, capsule: Checked) -> Plan:
+    """Return the plan that a company was on: as its own row says, else a capsule that we signed."""
+    row = await CompanyRepository(system, ObjectId(tenant_id)).get() or {}
+    rows = [row, *(row for name, row in capsule.rows if capsule.ours and name == COMPANIES.name)]
+    named = [row.get("subscriptionPlan") for row in rows]
+    return next((Plan(name) for name in named if name in set(Plan) - {Plan.free}), Plan.free)

@@ -18,6 +18,7 @@ from rich.progress import (
 from rich.text import Text
 
 from jazzaam.cli.operation import KEPT, Say
+from jazzaam.cli.words import counted
 from jazzaam.composition import Application
 from jazzaam.errors import InvalidInput
 from jazzaam.tenancy import schema
@@ -33,9 +34,12 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which companies: some by id, those that meet conditions `name=value`, or all."""
+    """Which companies: some by id, those that meet conditions `name=value`, or all.
 
-    ids: Sequence[str] = ()
+    `ids` None are all; none at all, an empty sequence, are no company.
+    """
+
+    ids: Sequence[str] | None = None
     conditions: Sequence[str] = ()
 
 
@@ -128,9 +132,11 @@ async def _walk(
                     failed += 1
                     say(f"{outcome.tenant_id}: {type(outcome.error).__name__}: {outcome.error}"[:300])
         except FleetHalted:
-            say(f"Halted after {failed} failures: {len(tenants) - done} companies were left alone.")
+            left = counted(len(tenants) - done, "company was", "companies were")
+            say(f"Halted after {counted(failed, 'failure')}: {left} left alone.")
     seconds = asyncio.get_running_loop().time() - began
-    say(f"{done - failed} of {len(tenants)} companies done, {failed} failed, in {seconds:.1f} s.")
+    of = counted(len(tenants), "company", "companies")
+    say(f"{done - failed} of {of} done, {failed} failed, in {seconds:.1f} s.")
     return failed
 
 
@@ -140,8 +146,8 @@ _VALUES: Final[Mapping[str, Sequence[str]]] = {"status": list(TenantStatus), "ti
 async def _chosen(application: Application, choice: Choice, behind: str | None = None) -> list[Tenant]:
     """List the chosen tenants; raises `InvalidInput` or `TenantNotFound`."""
     tenancy = application.deployment.tenancy
-    ids = [tenancy.naming.require(text) for text in choice.ids]
-    for tenant_id in ids:
+    ids = None if choice.ids is None else [tenancy.naming.require(text) for text in choice.ids]
+    for tenant_id in ids or ():
         await tenancy.catalog.tenant(tenant_id)
     conditions: dict[str, str] = {}
     for text in choice.conditions:

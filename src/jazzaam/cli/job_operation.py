@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
 from bson import ObjectId
 
 from jazzaam.cli.operation import Say, known_tenant
+from jazzaam.cli.words import counted, plain
 from jazzaam.composition import Application
 from jazzaam.errors import Conflict, InvalidInput, NotFound
 from jazzaam.identifiers import is_object_id
@@ -68,7 +68,7 @@ async def show(application: Application, where: str, job: str, say: Say) -> None
         row.pop("dueAt", None)  # the end of its last lease
     for field in ("_id", *outbox.SHOWN):
         if field in row:
-            say(f"{field.lstrip('_'):<12} {_plain(row[field], 1_000)}")
+            say(f"{field.lstrip('_'):<12} {plain(row[field], 1_000)}")
 
 
 async def workers(application: Application, say: Say) -> None:
@@ -77,7 +77,8 @@ async def workers(application: Application, say: Say) -> None:
     for row in await reports(system, now):
         process = row["process"]
         if row.get("slots"):
-            say(f"{process['host']} {process['pid']}: {row['slots']} jobs at once")
+            slots = counted(row["slots"], "job")
+            say(f"{process['host']} {process['pid']}: {slots} at once")
     known = await all_reports(system)
     for seat in await seats(system):
         state = "relays" if seat["until"] > now else "relayed until it ended"
@@ -114,7 +115,7 @@ async def cancel(application: Application, where: str, job: str, say: Say) -> No
 async def crons(application: Application, where: str | None, say: Say) -> None:
     """Say every schedule, and when it fires next: for the installation, or for one company."""
     now = application.control.clock.now()
-    async with _database(application, where or SYSTEM) as db:
+    async with _database(application, SYSTEM if where is None else where) as db:
         planned = {row["name"]: row for row in await outbox.scheduled(db)}
     for job in application.control.registry.jobs:
         cron = job.cron
@@ -134,10 +135,8 @@ async def letters(application: Application, limit: int, say: Say) -> None:
     """Say which messages led to nothing, the latest first."""
     found = await DeadLetters(application.deployment.system).find(limit)
     for row in found:
-        say(
-            f"{row['_id'][:16]}  {row['count']:>5} times, last {row['lastAt']:%Y-%m-%d %H:%M:%S} UTC: "
-            f"{row['reason']}"
-        )
+        times = counted(row["count"], "time")
+        say(f"{row['_id'][:16]}  {times:>11}, last {plain(row['lastAt'])}: {row['reason']}")
     if not found:
         say("There are none.")
 
@@ -164,30 +163,20 @@ async def _why_not(db: Database, job: str, what: str) -> NoSuchJob | JobNotThus:
     if row is None:
         return NoSuchJob()
     state = "a schedule's next fire" if row["state"] == JobState.queued and "cron" in row else row["state"]
-    return JobNotThus(f"{job} is {_plain(state)} and cannot be {what}.")
+    return JobNotThus(f"{job} is {plain(state)} and cannot be {what}.")
 
 
 def _say_jobs(where: str, rows: Sequence[Document], limit: int, say: Say) -> None:
     for row in rows[:limit]:
-        error = f"  {_plain(row['lastError'])}" if row.get("lastError") else ""
-        progress = f"  {_plain(row.get('done', 0))} of {_plain(row['total'])}" if row.get("total") else ""
-        state, at = _plain(row.get("state")), _plain(row.get("endedAt") or row.get("dueAt"))[:19]
+        error = f"  {plain(row['lastError'])}" if row.get("lastError") else ""
+        progress = f"  {plain(row.get('done', 0))} of {plain(row['total'])}" if row.get("total") else ""
+        state, at = plain(row.get("state")), plain(row.get("endedAt") or row.get("dueAt"))[:19]
         say(
-            f"{where:<24}  {_plain(row['_id'])}  {state:<9}  {at}  "
-            f"{_plain(row.get('attempt')):>2}  {_plain(row.get('name'))}{progress}{error}"
+            f"{where:<24}  {plain(row['_id'])}  {state:<9}  {at}  "
+            f"{plain(row.get('attempt')):>2}  {plain(row.get('name'))}{progress}{error}"
         )
     if len(rows) > limit:
         say(f"{where:<24}  … and more: --limit")
-
-
-def _plain(value: object, longest: int = 80) -> str:
-    """Put a stored value on one line: a dedicated company's own user may have written it."""
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    if isinstance(value, dict):
-        parts = cast("dict[str, object]", value).items()
-        return _plain(", ".join(f"{name} {_plain(part)}" for name, part in parts), longest)
-    return "".join(letter if letter.isprintable() else "?" for letter in str(value)[:longest])
 
 
 def _of_each(first: str, beat: Beat, spread: object) -> str:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from bson import ObjectId
 from pymongo.errors import PyMongoError
 
+from jazzaam.cli.words import counted
+from jazzaam.cli.words import plain as plain_text
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
 from jazzaam.control.audit.models import Action, Resource
@@ -112,7 +114,7 @@ async def list_tenants(application: Application, say: Say) -> None:
     ends = await deployment.erasure.planned()
     for tenant in await deployment.tenancy.catalog.tenants():
         end = f"  (erased after {ends[tenant.id]:%Y-%m-%d %H:%M} UTC)" if tenant.id in ends else ""
-        name = names.get(tenant.id, "")
+        name = plain_text(names.get(tenant.id, ""))
         say(f"{tenant.id}  {tenant.status:<12}  {tenant.tier:<9}  {tenant.cluster}  {name}{end}")
 
 
@@ -234,7 +236,7 @@ async def pool(application: Application, say: Say) -> None:
         )
         for user, client in sorted(numbers["clients"].items()):
             say(
-                f"  {user:<32} {client['leases']} leases, "
+                f"  {user:<32} {counted(client['leases'], 'lease')}, "
                 f"idle {client['idle_seconds']:.0f} s, open {client['age_seconds']:.0f} s"
             )
 

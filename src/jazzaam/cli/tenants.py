@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from jazzaam.cli.settings import settings_of
+from jazzaam.control.billing.plans import Plan
 from jazzaam.errors import InvalidInput
 
 app = typer.Typer(help="Companies and their databases.", no_args_is_help=True)
@@ -20,7 +21,7 @@ Grace = Annotated[
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The capsule.")]
 Tenants = Annotated[
-    str, typer.Option(metavar="ID,ID…", help="These companies alone; `@FILE`: an id a line.")
+    str | None, typer.Option(metavar="ID,ID…", help="These companies alone; `@FILE`: an id a line.")
 ]
 Where = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE", help="cluster, status, tier or shape; repeatable.")
@@ -37,7 +38,7 @@ class TierName(StrEnum):
 
 @app.command("list")
 def list_() -> None:
-    """List every company's id, state, tier, cluster and database."""
+    """List every company: id, state, tier, cluster and name."""
     from jazzaam.cli import operation
 
     operation.operate(settings_of(), lambda application: operation.list_tenants(application, print))
@@ -144,7 +145,7 @@ def repair(
 
 @app.command()
 def migrate(
-    tenants: Tenants = "",
+    tenants: Tenants = None,
     where: Where = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would be changed, and change nothing.")] = False,
     concurrency: Concurrency = 8,
@@ -178,7 +179,7 @@ def migrate(
 
 @app.command()
 def drift(
-    tenants: Tenants = "",
+    tenants: Tenants = None,
     where: Where = None,
     concurrency: Concurrency = 8,
     run: Annotated[
@@ -218,6 +219,13 @@ def import_(
         str | None,
         typer.Option(metavar="SHA256", help="Take another installation's capsule, by its file's hash."),
     ] = None,
+    plan: Annotated[
+        Plan | None,
+        typer.Option(
+            metavar="free|starter|growth|pro",
+            help="What it pays for. Default: as before, in a capsule of this installation; else free.",
+        ),
+    ] = None,
     owner: Annotated[
         str | None, typer.Option(metavar="EMAIL", help="The account that is to own the company.")
     ] = None,
@@ -233,19 +241,29 @@ def import_(
     operation.operate(
         settings_of(),
         lambda application: capsules.import_tenant(
-            application, file, as_id=as_, accept_foreign=accept_foreign, owner=owner, say=print
+            application, file, as_id=as_, accept_foreign=accept_foreign, plan=plan, owner=owner, say=print
         ),
     )
 
 
-def _ids(text: str) -> list[str]:
-    """Read ids between commas, or one a line from `@FILE`; raises `InvalidInput`."""
+def _ids(text: str | None) -> list[str] | None:
+    """Read ids between commas, or one a line from `@FILE`; None, for all, only where nothing was given.
+
+    Raises `InvalidInput`, also for a choice that names nobody: it is never taken for everybody.
+    """
+    if text is None:
+        return None
     if not text.startswith("@"):
-        return [part for part in text.split(",") if part]
-    try:
-        return Path(text[1:]).read_text().split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput([], f"--tenants: {text[1:]} cannot be read ({type(error).__name__}).") from None
+        ids = [part for part in text.split(",") if part]
+    else:
+        try:
+            ids = Path(text[1:]).read_text().split()
+        except (OSError, UnicodeDecodeError) as error:
+            failed = type(error).__name__
+            raise InvalidInput([], f"--tenants: {text[1:]} cannot be read ({failed}).") from None
+    if not ids:
+        raise InvalidInput([], f"--tenants {text!r} names no company; leave the option out to mean all.")
+    return ids
 
 
 def _fail_if(failed: int) -> None:

@@ -65,6 +65,10 @@ _ALIVE_SECONDS: Final = 30
 """How often an import says that it goes on."""
 
 
+Also = Callable[[SystemDatabase, TenantId, Checked], Awaitable[None]]
+"""What is written of an imported tenant besides its portable rows, in the running change."""
+
+
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What became of a capsule."""
@@ -122,13 +126,14 @@ class Importer:
         tenant_id: str | None = None,
         accept_foreign: str | None = None,
         at: Callable[[], datetime],
-        also: Callable[[SystemDatabase, TenantId], Awaitable[None]] | None = None,
+        also: Also | None = None,
     ) -> Imported:
         """Make a tenant of a capsule, under its own id or another; `also` joins the last transaction.
 
-        One that another installation signed is taken only with its file's SHA-256 as `accept_foreign`.
-        What was written of an import that fails is taken back. Raises `CapsuleRefused`, `TenantExists`
-        (also for an id that was erased), `DatabaseExists`, `ClusterFull`, `Superseded`.
+        A tenant under another id is a copy: what was under way in the first one stays there. One that another
+        installation signed is taken only with its file's SHA-256 as `accept_foreign`. What was written of an
+        import that fails is taken back. Raises `CapsuleRefused`, `TenantExists` (also for an id that was
+        erased), `DatabaseExists`, `ClusterFull`, `Superseded`.
         """
         await self._migrator.require_lead()
         checked = check(path, self._migrator.shape, self._portable, keyring)
@@ -153,7 +158,9 @@ class Importer:
         await self._catalog.activate_keys(tenant.id)
         with await self._tenancy.administer(opened, OPERATOR) as db:
             await self._limits.counted(opened.id, lambda: count_all(self._counters, db), at())
-        return Imported(opened, sum(checked.counts.values()), new_keys)
+        shape, itself = self._migrator.shape, _is_itself(tenant, checked)
+        taken = [n for name, n in checked.counts.items() if not _is_left_out(shape, name, itself=itself)]
+        return Imported(opened, sum(taken), new_keys)
 
     async def _begin(self, tenant_id: TenantId, checked: Checked, at: datetime) -> Tenant:
         if await self._erasure.is_erased(tenant_id):
@@ -214,7 +221,7 @@ class Importer:
         await self._load(tenant, checked, database)
         for name, count in checked.counts.items():
             loaded = await database[name].count_documents({})
-            if loaded != count and not _is_left_out(shape, name, ours=checked.ours):
+            if loaded != count and not _is_left_out(shape, name, itself=_is_itself(tenant, checked)):
                 raise CapsuleRefused(f"{name}: {loaded} documents were loaded, the capsule names {count}.")
         await self._strip_secrets(tenant, checked, database)
         with await self._tenancy.administer(tenant, OPERATOR) as db:
@@ -226,8 +233,9 @@ class Importer:
 
     async def _load(self, tenant: Tenant, checked: Checked, database: AsyncDatabase[Any]) -> None:
         shape = self._migrator.shape
+        itself = _is_itself(tenant, checked)
         left_out = {
-            spec.name for spec in shape.collections if _is_left_out(shape, spec.name, ours=checked.ours)
+            spec.name for spec in shape.collections if _is_left_out(shape, spec.name, itself=itself)
         }
         name = ""
         with reading(checked.path) as opened:
@@ -249,7 +257,7 @@ class Importer:
 
     async def _strip_secrets(self, tenant: Tenant, checked: Checked, database: AsyncDatabase[Any]) -> None:
         """Take ciphertexts away that belong to another place, and would decrypt nowhere."""
-        if checked.ours and tenant.id == checked.tenant:
+        if _is_itself(tenant, checked):
             return
         for spec in self._migrator.shape.collections:
             for path in spec.encrypted:
@@ -285,7 +293,7 @@ class Importer:
         self,
         tenant: Tenant,
         checked: Checked,
-        also: Callable[[SystemDatabase, TenantId], Awaitable[None]] | None,
+        also: Also | None,
     ) -> Tenant:
         """Write the tenant's shared rows and open it, in one transaction."""
         system = self._system()
@@ -297,7 +305,7 @@ class Importer:
                 listed = {field: row[field] for field in portable.fields if field in row}
                 await portable.adopt(system, tenant.id, listed)
             if also is not None:
-                await also(system, tenant.id)
+                await also(system, tenant.id, checked)
             return await self._catalog.alter(
                 _as_begun(tenant),
                 {"$set": {"status": TenantStatus.active}, "$unset": {"importedAt": ""}},
@@ -353,7 +361,12 @@ def _without_indexes(spec: CollectionSpec) -> CollectionSpec:
     return CollectionSpec(spec.name, validator=spec.validator)
 
 
-def _is_left_out(shape: Shape, name: str, *, ours: bool) -> bool:
-    """Tell a collection that is not taken over: work under way of others, and what can be made again."""
+def _is_itself(tenant: Tenant, checked: Checked) -> bool:
+    """Tell a tenant that comes back from a copy of one, or of another installation's."""
+    return checked.ours and tenant.id == checked.tenant
+
+
+def _is_left_out(shape: Shape, name: str, *, itself: bool) -> bool:
+    """Tell a collection that is not taken over: a copy's work under way, and what can be made again."""
     named = [spec for spec in shape.collections if spec.name == name]
-    return any(spec.derived or (spec.transient and not ours) for spec in named)
+    return any(spec.derived or (spec.transient and not itself) for spec in named)

@@ -99,13 +99,13 @@ CONDITIONS: Final = ("cluster", "status", "tier", "shape")
 
 
 def chosen(
-    ids: Sequence[TenantId], conditions: Mapping[str, str], behind: str | None = None
+    ids: Sequence[TenantId] | None, conditions: Mapping[str, str], behind: str | None = None
 ) -> dict[str, Any]:
-    """Give the catalog's filter for these ids (none: any) that meet conditions, by their names.
+    """Return the catalog's filter for these ids (None: any) that meet conditions, by their names.
 
     With `behind`, a fingerprint, only tenants of another shape are meant.
     """
-    made: dict[str, Any] = {"_id": {"$in": list(ids)}} if ids else {}
+    made: dict[str, Any] = {} if ids is None else {"_id": {"$in": list(ids)}}
     for name, value in conditions.items():
         if name == "tier":
             made["credential"] = {"$exists": value == "dedicated"}

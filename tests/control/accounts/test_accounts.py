@@ -12,6 +12,7 @@ from jazzaam.control.accounts.models import SESSIONS
 from jazzaam.control.companies.models import COMPANIES
 from jazzaam.control.memberships.models import MEMBERSHIPS
 from jazzaam.control.registrations.models import REGISTRATIONS
+from jazzaam.control.sign_in.service import REFRESH_GRACE
 from jazzaam.features import TENANT_COLLECTIONS
 from jazzaam.jobs.models import JOBS
 from jazzaam.tenancy.catalog import TENANTS
@@ -362,26 +363,48 @@ class TestSessions:
         assert me.status_code == 200
         assert again.status_code == 200
 
-    async def test_a_used_refresh_token_ends_the_whole_session(self, client, acme):
-        first = await client.post("/api/v1/auth/refresh", json={"refreshToken": acme.refresh_token})
+    @staticmethod
+    async def refresh(client, token):
+        return await client.post("/api/v1/auth/refresh", json={"refreshToken": token})
 
-        replayed = await client.post("/api/v1/auth/refresh", json={"refreshToken": acme.refresh_token})
-        follow = await client.post(
-            "/api/v1/auth/refresh", json={"refreshToken": first.json()["refreshToken"]}
-        )
+    async def test_a_used_refresh_token_ends_the_whole_session_after_its_grace(self, client, acme, plane):
+        first = await self.refresh(client, acme.refresh_token)
+        sessions = plane.db.unscoped(SESSIONS, "a test")
+        past = plane.clock.now() - REFRESH_GRACE
+        await sessions.update_many({"accountId": ObjectId(acme.id)}, {"$set": {"refreshedAt": past}})
+
+        replayed = await self.refresh(client, acme.refresh_token)
+        follow = await self.refresh(client, first.json()["refreshToken"])
 
         assert replayed.status_code == 401
         assert follow.status_code == 401
 
-    async def test_at_once_one_refresh_wins(self, client, acme):
-        answers = await asyncio.gather(
-            *(
-                client.post("/api/v1/auth/refresh", json={"refreshToken": acme.refresh_token})
-                for _ in range(5)
-            )
-        )
+    async def test_a_token_of_two_refreshes_ago_ends_the_session_at_any_time(self, client, acme):
+        second = (await self.refresh(client, acme.refresh_token)).json()["refreshToken"]
+        third = (await self.refresh(client, second)).json()["refreshToken"]
 
-        assert [answer.status_code for answer in answers].count(200) == 1
+        assert (await self.refresh(client, acme.refresh_token)).status_code == 401
+        assert (await self.refresh(client, third)).status_code == 401
+
+    async def test_tabs_that_refresh_at_once_all_go_on(self, client, acme):
+        """One of two went on, with tokens that were dead: both were signed out."""
+        for _ in range(6):
+            answers = await asyncio.gather(*(self.refresh(client, acme.refresh_token) for _ in range(5)))
+            assert {answer.status_code for answer in answers} == {200}
+            for answer in answers:
+                headers = {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+                assert (await client.get("/api/v1/me", headers=headers)).status_code == 200
+
+        successors = [answer.json()["refreshToken"] for answer in answers]
+        assert [(await self.refresh(client, token)).status_code for token in successors] == [200] * 5
+
+    async def test_a_session_that_has_ended_has_no_grace(self, client, acme):
+        pair = (await self.refresh(client, acme.refresh_token)).json()
+        headers = {"Authorization": f"Bearer {pair['accessToken']}"}
+        assert (await client.post("/api/v1/auth/logout", headers=headers)).status_code == 204
+
+        for token in (acme.refresh_token, pair["refreshToken"]):
+            assert (await self.refresh(client, token)).status_code == 401
 
     @pytest.mark.parametrize("token", ["", "x", "A" * 200, "é", "{}"])
     async def test_a_forged_refresh_token_is_refused(self, client, token):

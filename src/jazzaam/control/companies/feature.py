@@ -10,6 +10,6 @@ FEATURE = Feature(
     "companies",
     router=router,
     system_collections=(COMPANIES,),
-    portable=(Portable(COMPANIES, PROFILE_FIELDS, adopt_company),),
+    portable=(Portable(COMPANIES, (*PROFILE_FIELDS, "subscriptionPlan"), adopt_company),),
     removers={COMPANIES.name: remove_company},
 )

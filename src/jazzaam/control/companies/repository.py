@@ -127,8 +127,8 @@ async def adopt_company(db: SystemDatabase, tenant_id: TenantId, row: Document) 
     """Write the document of a company that was imported, in the running change.
 
     It is no account: it has no password, and an address that nobody can have (RFC 2606). Its plan is the
-    free one. A company that is there, and whose database was lost, stays as it is. Raises `TenantExists`
-    when a person's account has its id.
+    free one until who imports it says otherwise. A company that is there, and whose database was lost,
+    stays as it is. Raises `TenantExists` when a person's account has its id.
     """
     rows, now = CompanyScope(db, ObjectId(tenant_id))[COMPANIES], datetime.now(UTC)
     there = await rows.find_one({}, {"userType": 1})

@@ -16,6 +16,7 @@ _SESSION_FIELDS: Final = {
     "generation": 1,
     "grantId": 1,
     "seed": 1,
+    "refreshedAt": 1,
     "expiresAt": 1,
 }
 _SHOWN_SESSION: Final = {"companyId": 1, "address": 1, "agent": 1, "createdAt": 1, "refreshedAt": 1}

@@ -2,7 +2,8 @@
 
 import secrets
 from dataclasses import dataclass
-from typing import NoReturn
+from datetime import datetime, timedelta
+from typing import Final, NoReturn
 
 from bson import ObjectId
 
@@ -30,6 +31,9 @@ from jazzaam.logging import get_logger
 from jazzaam.tenancy.database import Document
 
 log = get_logger(__name__)
+
+REFRESH_GRACE: Final = timedelta(seconds=10)
+"""How long a refresh token that was used gives its successor again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +116,19 @@ async def refuse(plane: ControlPlane, email: str, account: Account | None) -> No
 async def refresh(plane: ControlPlane, refresh_token: str) -> TokenPair:
     """Exchange a refresh token for a new pair.
 
-    Each is good once. One that was used before has been copied by somebody: its whole family, the
-    session, ends. Raises `TokenRefused`.
+    Each is good once, and for `REFRESH_GRACE` more gives the same successor again: two tabs that refresh at
+    once, or a client whose answer was lost, go on. One that was used before that has been copied by
+    somebody: its whole family, the session, ends. Raises `TokenRefused`.
     """
     claims = read_refresh_token(plane.services.keyring, refresh_token)
     sessions, now = SessionRepository(plane.db), plane.clock.now()
     row = await sessions.find(claims.session_id, now)
     if row is None or row["seed"] != claims.seed or row.get("grantId") is not None:
         raise TokenRefused
-    if not await sessions.advance(claims.session_id, claims.generation, now):
+    if not (
+        await sessions.advance(claims.session_id, claims.generation, now)
+        or _used_just_now(await sessions.find(claims.session_id, now), claims.generation, now)
+    ):
         await sessions.end(claims.session_id)
         log.warning("session.reuse_detected", account=str(row["accountId"]))
         raise TokenRefused
@@ -134,6 +142,14 @@ async def refresh(plane: ControlPlane, refresh_token: str) -> TokenPair:
         seed=claims.seed,
     )
     return tokens_of(plane, session)
+
+
+def _used_just_now(row: Document | None, generation: int, at: datetime) -> bool:
+    """Tell whether a session's last refresh used up this generation, within the grace."""
+    if row is None or row["generation"] != generation + 1:
+        return False
+    refreshed_at: datetime = row["refreshedAt"]
+    return at - refreshed_at < REFRESH_GRACE
 
 
 async def _version_of(plane: ControlPlane, session: Document) -> int:
