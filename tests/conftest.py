@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -157,6 +157,7 @@ def settings(mongod: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Sett
         signups_total=100_000,
         logins_per_network=100_000,
         submissions_per_network=100_000,
+        slowed_seconds=0.05,
         relay_seat_seconds=1.0,
     )
 
@@ -185,6 +186,23 @@ async def client(app: FastAPI, secrets_made: SecretsMade) -> AsyncIterator[httpx
     seen = {"response": [secrets_made.see]}
     async with httpx2.AsyncClient(transport=transport, base_url="http://test", event_hooks=seen) as client:
         yield client
+
+
+@pytest.fixture
+async def client_at(app: FastAPI) -> AsyncIterator[Callable[[str], httpx2.AsyncClient]]:
+    """Make clients that come from other addresses."""
+    async with AsyncExitStack() as stack:
+        made: dict[str, httpx2.AsyncClient] = {}
+
+        def client_at(address: str) -> httpx2.AsyncClient:
+            transport = httpx2.ASGITransport(app=app, client=(address, 1))
+            made[address] = made.get(address) or httpx2.AsyncClient(
+                transport=transport, base_url="http://test"
+            )
+            stack.push_async_callback(made[address].aclose)
+            return made[address]
+
+        yield client_at
 
 
 @dataclass(frozen=True)

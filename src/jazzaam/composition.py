@@ -24,6 +24,7 @@ from jazzaam.control.catalogue.repository import CatalogueRepository
 from jazzaam.control.identities.models import Provider
 from jazzaam.control.password_hashing import Passwords
 from jazzaam.control.plane import ControlServices
+from jazzaam.control.rate_limits import SharedRateLimits
 from jazzaam.control.team.seats import seats_in_use
 from jazzaam.crm.usage.service import COUNTERS
 from jazzaam.crm.workspace import WorkspaceServices
@@ -140,6 +141,8 @@ def compose(
             audit_heads=HeadsFile(settings.audit_heads or settings.data_dir / "audit-heads.jsonl"),
             mailer=_mailer(settings),
             passwords=passwords or Passwords(),
+            rate_limits=SharedRateLimits(deployment.system, pause_seconds=settings.slowed_seconds),
+            mails_per_address=(settings.mails_per_address_hour, settings.mails_per_address_day),
             identity_providers=_identity_providers(settings),
             mail_from=settings.mail_from,
             contact_to=settings.contact_to,

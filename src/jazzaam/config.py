@@ -16,9 +16,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from jazzaam.errors import ConfigurationError
+from jazzaam.rates import Rates
 from jazzaam.signing import MINIMUM_SECRET_BYTES
 
 PREFIX: Final = "JAZZAAM_"
@@ -45,7 +46,7 @@ class ClusterUris(BaseModel):
     auditor: SecretStr | None = None
 
 
-class Settings(BaseSettings):
+class Settings(Rates):
     """Every setting; `docs/reference/settings.md` is made from this class."""
 
     model_config = SettingsConfigDict(
@@ -223,36 +224,6 @@ class Settings(BaseSettings):
         (),
         description="Networks beside the internet that our requests may reach, as CIDR separated by "
         "commas: for a provider of one's own. The internet is reached by https at port 443 alone.",
-    )
-    signups_per_email: int = Field(5, ge=1, description="Sign-ups an hour for one e-mail address.")
-    signups_per_network: int = Field(
-        20, ge=1, description="Sign-ups an hour for one IPv4 address or IPv6 /64 network."
-    )
-    signups_total: int = Field(500, ge=1, description="Sign-ups an hour for the whole system.")
-    logins_per_email: int = Field(
-        20, ge=1, description="Logins per quarter of an hour for one e-mail address."
-    )
-    logins_per_network: int = Field(200, ge=1, description="Logins per quarter of an hour for one network.")
-    codes_per_account: int = Field(
-        10, ge=1, description="Codes or passwords an account may enter per quarter of an hour."
-    )
-    switches_per_account: int = Field(
-        100, ge=1, description="Times an account may switch companies per quarter of an hour."
-    )
-    companies_per_account: int = Field(5, ge=1, description="Companies an account may start a day.")
-    invitations_per_company: int = Field(200, ge=1, description="Invitations a company may send a day.")
-    messages_per_network: int = Field(
-        20, ge=1, description="Messages and waiting-list entries an hour from one network."
-    )
-    messages_total: int = Field(500, ge=1, description="The same for the whole system.")
-    submissions_per_network: int = Field(
-        60,
-        ge=1,
-        description="Submissions of forms a minute from one IPv4 address or IPv6 /64 network; "
-        "counted by each process for itself.",
-    )
-    submissions_per_site: int = Field(
-        600, ge=1, description="The same for an IPv6 /48 network, which a provider gives to one customer."
     )
     broker_url: SecretStr | None = Field(
         None,

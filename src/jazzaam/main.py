@@ -11,7 +11,6 @@ from fastapi import FastAPI
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
 from jazzaam.control.accounts.tokens import AccessTokens
-from jazzaam.control.rate_limits import SharedRateLimits
 from jazzaam.features import FEATURES
 from jazzaam.logging import configure_logging, get_logger
 from jazzaam.tasks import end_process_in_time
@@ -53,7 +52,7 @@ def create_app(application: Application) -> FastAPI:
     state.control = application.control
     state.workspaces = application.workspaces
     state.submissions = NetworkLimits()
-    state.rate_limits = SharedRateLimits(application.deployment.system())
+    state.rate_limits = application.control.rate_limits
 
     async def ready() -> None:
         await application.deployment.system()[TENANTS].find_one({}, {"_id": 1})

@@ -39,8 +39,8 @@ def while_verifying(application, monkeypatch):
     def arrange(happens, when=PASSWORD):
         usual = application.control.passwords.verify
 
-        async def verify(stored, password):
-            verdict = await usual(stored, password)
+        async def verify(stored, password, network):
+            verdict = await usual(stored, password, network)
             if password == when:
                 monkeypatch.undo()
                 await happens()

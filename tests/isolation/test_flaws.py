@@ -305,7 +305,7 @@ async def test_a_mail_is_what_we_wrote_to_whom_we_wrote(client, acme, plane, run
     await run_jobs()
 
     [path] = [one for one in outbox_folder.glob("*.eml") if email in one.read_text()]
-    head, _, body = path.read_bytes().partition(b"\n\n")
+    head, _, body = path.read_bytes().partition(b"\r\n\r\n")
     assert b"Bcc" not in head
     assert head.count(b"Subject:") == 1
     assert b"text/html" not in head + body

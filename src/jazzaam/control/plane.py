@@ -27,11 +27,16 @@ from jazzaam.tenancy.database import SystemDatabase
 from jazzaam.tenancy.erasure import Erasure
 from jazzaam.tenancy.provisioning import Provisioner
 from jazzaam.tenancy.tenancy import Tenancy
+from jazzaam.web.origin import network_named
+from jazzaam.web.rate_limits import RateLimits
 
 
 @dataclass(frozen=True, slots=True)
 class ControlServices:
-    """What the control plane works with; made once by the composition root."""
+    """What the control plane works with; made once by the composition root.
+
+    `mails_per_address` are how many one address gets an hour and a day.
+    """
 
     clock: Clock
     registry: Registry
@@ -50,6 +55,8 @@ class ControlServices:
     audit_heads: HeadsFile
     mailer: Mailer
     passwords: Passwords
+    rate_limits: RateLimits
+    mails_per_address: tuple[int, int]
     identity_providers: Mapping[str, IdentityProvider]
     mail_from: str
     contact_to: str | None
@@ -72,6 +79,11 @@ class ControlPlane(Repeatable[SystemDatabase, Event]):
         super().__init__(db, services.registry, services.clock, request)
         self.services = services
         self.origin_of = origin_of
+
+    @property
+    def network(self) -> str:
+        """The network a request came from, as limits count it; empty for a job."""
+        return network_named(self.origin_of().address)
 
     def audit(
         self,

@@ -1,7 +1,10 @@
 """Counting, in the shared database, so that all processes count together."""
 
+import asyncio
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Final
 
 from limits import RateLimitItemPerSecond
@@ -12,6 +15,9 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from jazzaam.errors import TooManyRequests
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.database import SystemDatabase
+
+_REFUSED_AT: Final = 10
+"""Times the limit from which on slowing down is not enough."""
 
 RATE_LIMITS: Final = CollectionSpec(
     "ratelimits",
@@ -81,8 +87,32 @@ class MongoStorage(Storage):
 class SharedRateLimits:
     """`web.RateLimits` for all processes together."""
 
-    def __init__(self, system: SystemDatabase) -> None:
-        self._limiter = FixedWindowRateLimiter(MongoStorage(system))
+    def __init__(self, system: Callable[[], SystemDatabase], *, pause_seconds: float = 2.0) -> None:
+        self._system = system
+        self._pause_seconds = pause_seconds
+
+    @cached_property
+    def _storage(self) -> MongoStorage:
+        return MongoStorage(self._system())
+
+    @cached_property
+    def _limiter(self) -> FixedWindowRateLimiter:
+        return FixedWindowRateLimiter(self._storage)
+
+    async def refund(self, name: str, key: str, *, limit: int, seconds: int) -> None:
+        """Take one use back that was counted, and was none."""
+        item = RateLimitItemPerSecond(limit, seconds, namespace=name)
+        await self._storage.incr(item.key_for(_hashed(key)), item.get_expiry(), -1)
+
+    async def slow_down(self, name: str, key: str, *, limit: int, seconds: int) -> None:
+        """Count one use; over `limit` in `seconds` it waits, over ten times as many it is refused.
+
+        What one network, or a few, can use up must not be closed to everybody. Raises `TooManyRequests`.
+        """
+        await self.spend(name, key, limit=_REFUSED_AT * limit, seconds=seconds)
+        item = RateLimitItemPerSecond(_REFUSED_AT * limit, seconds, namespace=name)
+        if await self._storage.get(item.key_for(_hashed(key))) > limit:
+            await asyncio.sleep(self._pause_seconds)
 
     async def spend(self, name: str, key: str, *, limit: int, seconds: int) -> None:
         """Count one use of `name` by `key`; raises `TooManyRequests` over `limit` in `seconds`.
@@ -90,8 +120,12 @@ class SharedRateLimits:
         Keys are stored hashed: a list of limits is no list of addresses.
         """
         item = RateLimitItemPerSecond(limit, seconds, namespace=name)
-        hashed = hashlib.sha256(key.encode()).hexdigest()[:32]
+        hashed = _hashed(key)
         if not await self._limiter.hit(item, hashed):
             window = await self._limiter.get_window_stats(item, hashed)
             wait = max(1, int(window.reset_time - datetime.now(UTC).timestamp()) + 1)
             raise TooManyRequests(retry_after_seconds=wait)
+
+
+def _hashed(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeGuard
+from typing import Final, TypeGuard
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
@@ -75,9 +75,13 @@ def is_zone(name: object) -> TypeGuard[str]:
     return isinstance(name, str) and name in _zones()
 
 
+_NO_PLACES: Final = {"Factory", "localtime", "posixrules"}
+"""Files beside the zones that are none: a placeholder, and whatever the machine is set to."""
+
+
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones()) - _NO_PLACES
 
 
 def _fires(expression: str, after: datetime, zone: ZoneInfo) -> Iterator[datetime]:

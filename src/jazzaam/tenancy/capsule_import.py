@@ -130,10 +130,10 @@ class Importer:
     ) -> Imported:
         """Make a tenant of a capsule, under its own id or another; `also` joins the last transaction.
 
-        A tenant under another id is a copy: what was under way in the first one stays there. One that another
-        installation signed is taken only with its file's SHA-256 as `accept_foreign`. What was written of an
-        import that fails is taken back. Raises `CapsuleRefused`, `TenantExists` (also for an id that was
-        erased), `DatabaseExists`, `ClusterFull`, `Superseded`.
+        A tenant under another id is a copy: what was under way in the first one stays there. A capsule that
+        another installation signed is taken only with its file's SHA-256 as `accept_foreign`. What was
+        written of an import that fails is taken back. Raises `CapsuleRefused`, `TenantExists` (also for an
+        id that was erased), `DatabaseExists`, `ClusterFull`, `Superseded`.
         """
         await self._migrator.require_lead()
         checked = check(path, self._migrator.shape, self._portable, keyring)

@@ -1,16 +1,56 @@
 """Types that everything sent to us is read with."""
 
 import re
+import unicodedata
 from typing import Annotated, Any, Final, cast
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from jazzaam.identifiers import OBJECT_ID_PATTERN
 from jazzaam.pagination import DEFAULT_LIMIT, MAXIMUM_LIMIT
 
+_LONGEST_CODE: Final = 100
+_BETWEEN_DIGITS: Final = ("Zs", "Pd", "Cf", "Cc")
+"""Categories of what people and programs put between digits: blanks, dashes, marks nobody sees."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def _as_code(value: object) -> object:
+    """Read a code however it is typed: blanks, dashes and the digits of other scripts mean the same."""
+    if not isinstance(value, str) or len(value) > _LONGEST_CODE:
+        return value
+    kept = (letter for letter in value if unicodedata.category(letter) not in _BETWEEN_DIGITS)
+    digits = ((letter, unicodedata.decimal(letter, None)) for letter in kept)
+    return "".join(letter if digit is None else str(digit) for letter, digit in digits)
+
+
+SixDigits = Annotated[
+    str,
+    BeforeValidator(_as_code),
+    StringConstraints(pattern=r"^[0-9]{6}$"),
+    WithJsonSchema({"type": "string", "description": "Six digits; blanks and dashes do not count."}),
+]
+SecondFactorCode = Annotated[
+    str,
+    BeforeValidator(_as_code),
+    StringConstraints(pattern=r"^[0-9A-Za-z]{6,24}$"),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "Six digits of the authenticator, or a recovery code.",
+        }
+    ),
+]
 
 
 class Input(BaseModel):

@@ -46,6 +46,11 @@ def network_of(request: Request) -> str:
     return _network(_parsed(address_of(request)), _HOUSEHOLD)
 
 
+def network_named(address: str) -> str:
+    """Name the network of an address that `address_of` gave; empty for none."""
+    return _network(_parsed(address), _HOUSEHOLD) if address else ""
+
+
 def networks_of(request: Request) -> tuple[str, str | None]:
     """Name the caller's network, and of an IPv6 address also the /48, which is one customer's at most."""
     address = _parsed(address_of(request))

@@ -1,6 +1,9 @@
 import asyncio
 import email
 import re
+import time
+import unicodedata
+from datetime import timedelta
 from email import policy
 
 import bcrypt
@@ -254,23 +257,52 @@ class TestSignUpLimits:
         assert limited.headers["content-type"] == "application/problem+json"
         assert limited.headers["ratelimit-remaining"] == "0"
 
-    @pytest.mark.parametrize("name", ["signups_per_network", "signups_total"])
-    async def test_a_network_and_the_whole_system_have_limits(self, client, app, name):
-        settings = app.state.settings
-        app.state.settings = settings.model_copy(update={name: 1})
-        limits = app.state.rate_limits
-        await limits._limiter.storage.reset()
-        try:
-            first = await client.post("/api/v1/auth/register", json=body())
-            second = await client.post(
-                "/api/v1/auth/register", json=body(), headers={"X-Forwarded-For": "203.0.113.7"}
-            )
-        finally:
-            app.state.settings = settings
-            await limits._limiter.storage.reset()
+    async def test_a_network_has_a_limit_that_no_header_moves(self, client, app, few):
+        await few(signups_per_network=1)
 
-        assert first.status_code == 201
-        assert second.status_code == 429
+        first = await client.post("/api/v1/auth/register", json=body())
+        second = await client.post(
+            "/api/v1/auth/register", json=body(), headers={"X-Forwarded-For": "203.0.113.7"}
+        )
+
+        assert (first.status_code, second.status_code) == (201, 429)
+
+    async def test_a_customer_with_many_ipv6_networks_has_one_limit(self, client_at, few):
+        await few(signups_per_site=2)
+
+        async def register(address):
+            return (await client_at(address).post("/api/v1/auth/register", json=body())).status_code
+
+        assert [await register(f"2001:db8:7:{n}::1") for n in range(3)] == [201, 201, 429]
+        assert await register("2001:db8:8::1") == 201
+
+    async def test_the_whole_systems_limit_slows_down_before_it_refuses(self, client, few):
+        """Some hundred sign-ups from one place closed the door to everybody."""
+        await few(signups_total=1)
+
+        answers = []
+        for _ in range(11):
+            began = time.monotonic()
+            status = (await client.post("/api/v1/auth/register", json=body())).status_code
+            answers.append((status, time.monotonic() - began >= 0.05))
+
+        assert answers[0][0] == 201
+        assert answers[1:10] == [(201, True)] * 9
+        assert answers[10][0] == 429
+
+
+@pytest.fixture
+async def few(app):
+    """Have the web process count to other numbers, from nothing."""
+    settings, limits = app.state.settings, app.state.rate_limits
+
+    async def few(**changed):
+        app.state.settings = settings.model_copy(update=changed)
+        await limits._limiter.storage.reset()
+
+    yield few
+    app.state.settings = settings
+    await limits._limiter.storage.reset()
 
 
 @pytest.mark.parametrize(
@@ -316,7 +348,7 @@ class TestLogin:
     async def test_an_address_whose_code_is_missing_is_told_so_after_the_right_password(
         self, client, register, run_jobs, outbox_folder
     ):
-        sent, _, _ = await register()
+        sent, _, mailed = await register()
 
         right = await client.post("/api/v1/auth/login", json={"email": sent["email"], "password": PASSWORD})
         not_right = await client.post(
@@ -325,10 +357,81 @@ class TestLogin:
         await run_jobs()
         code = code_in(newest_mail(outbox_folder, sent["email"]))
 
+        assert code == mailed  # it lasts some minutes more, so no other is mailed
         assert not_right.status_code == 401
         assert right.status_code == 403
         assert right.json()["type"] == "/problems/EmailNotVerified"
         assert (await verify(client, right.json()["registrationToken"], code)).status_code == 200
+
+    async def test_a_code_that_is_almost_over_is_replaced_at_sign_in(
+        self, client, register, run_jobs, outbox_folder, plane
+    ):
+        sent, _, mailed = await register()
+        soon = plane.clock.now() + timedelta(minutes=4)
+        await plane.db[REGISTRATIONS].update_one({"_id": sent["email"]}, {"$set": {"codeEndsAt": soon}})
+
+        login = await client.post("/api/v1/auth/login", json={"email": sent["email"], "password": PASSWORD})
+        await run_jobs()
+        code = code_in(newest_mail(outbox_folder, sent["email"]))
+
+        assert code != mailed
+        assert (await verify(client, login.json()["registrationToken"], code)).status_code == 200
+
+    async def test_signing_in_again_gives_no_further_guesses(self, client, register):
+        sent, token, code = await register()
+        for _ in range(5):
+            assert (await verify(client, token, wrong(code))).status_code == 422
+
+        login = await client.post("/api/v1/auth/login", json={"email": sent["email"], "password": PASSWORD})
+
+        assert (await verify(client, login.json()["registrationToken"], code)).status_code == 422
+
+    @pytest.mark.parametrize(
+        ("form", "typed"),
+        [
+            ("NFC", "NFD"),
+            ("NFD", "NFC"),
+            ("NFD", "NFD"),
+        ],
+    )
+    async def test_a_password_is_the_same_on_every_keyboard(self, client, register, form, typed):
+        password = "Épée très longue, naïve"
+        sent, token, code = await register(password=unicodedata.normalize(form, password))
+        assert (await verify(client, token, code)).status_code == 200
+
+        login = {"email": sent["email"], "password": unicodedata.normalize(typed, password)}
+
+        assert (await client.post("/api/v1/auth/login", json=login)).status_code == 200
+
+    async def test_a_hash_of_what_was_typed_before_still_opens_and_is_made_anew(self, client, acme, app):
+        typed = unicodedata.normalize("NFD", "Épée très longue")
+        accounts = app.state.deployment.system().unscoped(COMPANIES, "test")
+        old = bcrypt.hashpw(typed.encode(), bcrypt.gensalt(4)).decode()
+        await accounts.update_one({"_id": ObjectId(acme.id)}, {"$set": {"password": old}})
+
+        for form in ("NFD", "NFC"):
+            sent = {"email": acme.email, "password": unicodedata.normalize(form, typed)}
+            assert (await client.post("/api/v1/auth/login", json=sent)).status_code == 200
+
+    @pytest.mark.parametrize(
+        "shape", ["{0} {1}", " {0}-{1} ", "{0}\u2013{1}", "\u200e{0}{1}\u00a0", "arabic"]
+    )
+    async def test_a_code_is_taken_however_it_is_typed(self, client, register, shape):
+        _, token, code = await register()
+        typed = shape.format(code[:3], code[3:])
+        if shape == "arabic":
+            typed = "".join(chr(0x660 + int(digit)) for digit in code)
+
+        assert (await verify(client, token, typed)).status_code == 200
+
+    @pytest.mark.parametrize("typed", ["12345", "1234567", "12345x", "", " ", "1" * 1000])
+    async def test_what_is_no_code_is_named_without_a_pattern(self, client, register, typed):
+        _, token, _ = await register()
+
+        answer = await verify(client, token, typed)
+
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["pointer"] == "/code"
 
     async def test_a_password_of_the_original_is_taken_and_hashed_anew(self, client, acme, app):
         accounts = app.state.deployment.system().unscoped(COMPANIES, "test")

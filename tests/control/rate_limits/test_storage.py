@@ -87,7 +87,7 @@ async def test_a_hundred_at_once_are_counted_each(ours):
 
 
 async def test_two_processes_count_together(plane, ours):
-    limits = [SharedRateLimits(plane.db), SharedRateLimits(plane.db)]
+    limits = [SharedRateLimits(lambda: plane.db), SharedRateLimits(lambda: plane.db)]
     for number in range(4):
         await limits[number % 2].spend("tries", "somebody", limit=4, seconds=60)
 
@@ -98,7 +98,7 @@ async def test_two_processes_count_together(plane, ours):
 
 
 async def test_no_address_stands_among_the_counts(plane, ours):
-    await SharedRateLimits(plane.db).spend("tries", "ada@example.com", limit=4, seconds=60)
+    await SharedRateLimits(lambda: plane.db).spend("tries", "ada@example.com", limit=4, seconds=60)
 
     rows = [str(row) async for row in plane.db.raw["ratelimits"].find()]
     assert rows

@@ -33,13 +33,15 @@ from jazzaam.control.registrations.models import CODE_TRIES_A_DAY
 from jazzaam.control.requests import IDEMPOTENT
 from jazzaam.errors import TooManyRequests
 from jazzaam.web.json import json_response
-from jazzaam.web.origin import network_of
+from jazzaam.web.origin import network_of, networks_of
 from jazzaam.web.problems import documented
 
 router = APIRouter(tags=["accounts"])
 
 _HOUR = 3600
 _DAY = 86_400
+_NETWORKS = 10
+"""From how many networks the codes of one address may be tried to the full a day."""
 
 
 @router.post(
@@ -52,10 +54,13 @@ _DAY = 86_400
 async def register(request: Request, body: Register, plane: Plane) -> Registered:
     """Keep a registration and mail its code. The answer is the same when the address is taken."""
     limits, settings = limits_of(request)
-    network = network_of(request)
+    network, site = networks_of(request)
     await limits.spend("signups-network", network, limit=settings.signups_per_network, seconds=_HOUR)
-    await limits.spend("signups-email", body.email, limit=settings.signups_per_email, seconds=_HOUR)
-    await limits.spend("signups", "all", limit=settings.signups_total, seconds=_HOUR)
+    if site is not None:
+        await limits.spend("signups-site", site, limit=settings.signups_per_site, seconds=_HOUR)
+    theirs = f"{body.email} {network}"
+    await limits.spend("signups-email", theirs, limit=settings.signups_per_email, seconds=_HOUR)
+    await limits.slow_down("signups", "all", limit=settings.signups_total, seconds=_HOUR)
     token = await service.register(
         plane, NewAccount(body.email, body.password, body.account_type, body.company_name)
     )
@@ -73,7 +78,11 @@ async def verify_email(request: Request, body: VerifyEmail, plane: Plane) -> Tok
     limits, _ = limits_of(request)
     address = await service.registered_address(plane, body.registration_token)
     if address is not None:
-        await limits.spend("code-tries", address, limit=CODE_TRIES_A_DAY, seconds=_DAY)
+        theirs = (
+            f"{address} {network_of(request)}"  # somebody else's tries are not counted against who is right
+        )
+        await limits.spend("code-tries", theirs, limit=CODE_TRIES_A_DAY, seconds=_DAY)
+        await limits.spend("code-tries-all", address, limit=_NETWORKS * CODE_TRIES_A_DAY, seconds=_DAY)
     return Tokens.of(await service.verify_email(plane, body.registration_token, body.code))
 
 
@@ -92,7 +101,9 @@ async def resend_code(request: Request, body: ResendCode, plane: Plane) -> Respo
     await limits.spend("resends-network", network, limit=settings.signups_per_network, seconds=_HOUR)
     address = await service.registered_address(plane, body.registration_token)
     if address is not None:
-        await limits.spend("resends", address, limit=settings.signups_per_email, seconds=_HOUR)
+        await limits.spend(
+            "resends", f"{address} {network}", limit=settings.signups_per_email, seconds=_HOUR
+        )
     await service.resend_code(plane, body.registration_token)
     return Response(status_code=202)
 

@@ -13,3 +13,5 @@ class CodeRequested(Event):
     kind: ClassVar[str] = "account.codeRequested"
     email: str
     number: int
+    network: str = ""
+    """Where it was asked for."""

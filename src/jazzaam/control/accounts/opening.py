@@ -8,6 +8,7 @@ from bson import ObjectId
 
 from jazzaam.control.accounts.errors import TokenRefused
 from jazzaam.control.accounts.models import SESSION_LASTS, Principal, Session
+from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.accounts.tokens import ACCESS_LASTS, write_access_token, write_refresh_token
 from jazzaam.control.audit.models import Action, Resource
 from jazzaam.control.memberships.models import Actor, ActorKind, Membership
@@ -58,6 +59,7 @@ async def write_session(
         generation=1,
         seed=secrets.token_bytes(16),
     )
+    await AccountRepository(plane.db).note_network(account_id, plane.network)
     await SessionRepository(plane.db).add(session, plane.origin_of(), now, now + SESSION_LASTS)
     plane.audit(
         Action.login,

@@ -3,6 +3,7 @@
 These are the queries of the shared database that cannot know a company yet: each says why.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ _ACCOUNT_FIELDS: Final = {
     "isActive": 1,
     "secondFactor": 1,
     "emailVerified": 1,
+    "seenFrom": 1,
 }
 PROFILE_FIELDS: Final = {
     "email": 1,
@@ -32,6 +34,7 @@ PROFILE_FIELDS: Final = {
     "secondFactor.confirmed": 1,
     "createdAt": 1,
 }
+_NETWORKS_KEPT: Final = 10
 _STANDING_FIELDS: Final = {
     "isActive": 1,
     "platformAdmin": 1,
@@ -43,7 +46,10 @@ _STANDING_FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What signing in needs of an account; `second_factor` is as it is stored, when it is confirmed."""
+    """What signing in needs of an account; `second_factor` is as it is stored, when it is confirmed.
+
+    `seen_from` are the networks from which it was signed in to lately, hashed.
+    """
 
     id: ObjectId
     email: str
@@ -51,6 +57,11 @@ class Account:
     is_active: bool
     second_factor: Document | None = None
     email_verified: bool = True
+    seen_from: Sequence[bytes] = ()
+
+    def was_seen_from(self, network: str) -> bool:
+        """Tell whether it was signed in to from a network lately."""
+        return bool(network) and _hashed_network(self.id, network) in self.seen_from
 
 
 class AccountRepository:
@@ -132,6 +143,20 @@ class AccountRepository:
             },
             {"$set": new},
         )
+
+    async def note_network(self, account_id: ObjectId, network: str) -> None:
+        """Remember that an account is signed in to from a network, in the running change."""
+        if network:
+            hashed = _hashed_network(account_id, network)
+            await self._own(account_id).update_one(
+                {"seenFrom": {"$ne": hashed}},
+                {"$push": {"seenFrom": {"$each": [hashed], "$slice": -_NETWORKS_KEPT}}},
+            )
+
+    async def was_seen_from(self, account_id: ObjectId, network: str) -> bool:
+        """Tell whether an account was signed in to from a network lately."""
+        account = await self.get(account_id)
+        return account is not None and account.was_seen_from(network)
 
     async def touch(self, account_id: ObjectId, at: datetime) -> None:
         """Write an account, so that who changes what hangs on it does so one after the other."""
@@ -262,7 +287,13 @@ def _account(row: Document) -> Account:
         is_active=row.get("isActive", True),
         second_factor=factor,
         email_verified=row.get("emailVerified") is True,
+        seen_from=row.get("seenFrom") or (),
     )
+
+
+def _hashed_network(account_id: ObjectId, network: str) -> bytes:
+    """Hash a network with the account's own id: a list of accounts is no list of where people live."""
+    return hashlib.sha256(account_id.binary + network.encode()).digest()[:12]
 
 
 def _factor_as_read(factor: Document | None) -> Document:

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from jazzaam.control.accounts.models import AccountType
 from jazzaam.control.accounts.opening import TokenPair
-from jazzaam.web.input import Input, Output
+from jazzaam.web.input import Input, Output, SixDigits
 
 
 def _address(value: str) -> str:
@@ -68,7 +68,7 @@ class VerifyEmail(Input):
     """The code from the mail."""
 
     registration_token: RegistrationToken
-    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+    code: SixDigits
 
 
 class ResendCode(Input):

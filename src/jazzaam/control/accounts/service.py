@@ -20,7 +20,7 @@ from jazzaam.control.memberships.models import Membership
 from jazzaam.control.memberships.permissions import Role
 from jazzaam.control.memberships.repository import MembershipRepository, memberships_of, names_of
 from jazzaam.control.plane import ControlPlane
-from jazzaam.control.registrations.models import CODE_LASTS, Registration
+from jazzaam.control.registrations.models import CODE_ALMOST_OVER, CODE_LASTS, Registration
 from jazzaam.control.registrations.repository import RegistrationRepository
 from jazzaam.errors import FieldError
 
@@ -81,7 +81,7 @@ async def register(plane: ControlPlane, new: NewAccount) -> str:
 
     async def work() -> None:
         await RegistrationRepository(plane.db).put(registration, hash_of_token(token), now)
-        plane.publish(CodeRequested(email=new.email, number=1))
+        plane.publish(CodeRequested(email=new.email, number=1, network=plane.network))
 
     await plane.change(work)
     return token
@@ -211,9 +211,9 @@ async def _write_account(plane: ControlPlane, registration: Registration, accoun
 async def hash_new_password(plane: ControlPlane, password: str, also_known: list[str], pointer: str) -> str:
     """Hash a password that somebody chose; raises `PasswordTooCommon`, which names the place."""
     passwords = plane.services.passwords
-    if await passwords.is_common(password, also_known):
+    if await passwords.is_common(password, also_known, plane.network):
         raise PasswordTooCommon([FieldError(pointer, "common", "is easy to guess; choose another")])
-    return await passwords.hash(password)
+    return await passwords.hash(password, plane.network)
 
 
 async def profile(plane: ControlPlane, principal: Principal) -> Profile:
@@ -262,8 +262,23 @@ async def new_code(plane: ControlPlane, waiting: Registration, new_token: str | 
         token_hash = hash_of_token(new_token) if new_token else None
         number = await RegistrationRepository(plane.db).next_code(waiting, ends_at, token_hash)
         if number is not None:
-            plane.publish(CodeRequested(email=waiting.email, number=number))
+            plane.publish(CodeRequested(email=waiting.email, number=number, network=plane.network))
         return number is not None
+
+    return await plane.change(work)
+
+
+async def renew_token(plane: ControlPlane, waiting: Registration, new_token: str) -> bool:
+    """Let the registrant of a registration enter its code under a new token.
+
+    The code that was mailed stays while it lasts some minutes more, and so do its tries: signing in again
+    and again sends no mail, and gives no further guesses. False when the registration is another by now.
+    """
+    if waiting.code_ends_at - plane.clock.now() < CODE_ALMOST_OVER:
+        return await new_code(plane, waiting, new_token)
+
+    async def work() -> bool:
+        return await RegistrationRepository(plane.db).set_token(waiting, hash_of_token(new_token))
 
     return await plane.change(work)
 

@@ -16,7 +16,7 @@ _LONGEST_LIST: Final = 100
 
 ACCOUNT_FIELDS = (
     "email", "password", "userType", "provider", "emailVerified", "isActive", "fullName", "secondFactor",
-    "passwordReset", "platformAdmin", "revision", "createdAt", "updatedAt",
+    "passwordReset", "platformAdmin", "seenFrom", "revision", "createdAt", "updatedAt",
 )  # fmt: skip
 """What of a company's document is its first account's own."""
 

@@ -3,17 +3,17 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
-from zoneinfo import available_timezones
 
 import pycountry
 from pydantic import AfterValidator, Field, StringConstraints
 
 from jazzaam.control.memberships.models import LeadVisibility
+from jazzaam.jobs.schedule import is_zone
 from jazzaam.web.input import Input, Output
 
 
 def _zone(value: str) -> str:
-    if value not in available_timezones():
+    if not is_zone(value):
         raise ValueError("is no time zone of the IANA database, such as Europe/Lisbon")
     return value
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from jazzaam.control.contact.events import MessageReceived
 from jazzaam.control.contact.repository import ContactRepository
-from jazzaam.control.mails import RETRY, send
+from jazzaam.control.mails import RETRY, deliverable, plain_name, send_to_operator
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import job
 
@@ -18,10 +18,15 @@ _TEXT: Final = """\
 @job("contact.mail", atomic=False, retry=RETRY)
 async def mail_message(plane: ControlPlane, event: MessageReceived) -> None:
     """Mail a message to who runs the platform, where that is set; else it is only kept."""
-    to = plane.services.contact_to
     row = await ContactRepository(plane.db).get(event.message_id)
-    if row is None or to is None:
+    if row is None or plane.services.contact_to is None:
         return
-    company = f" of {row['companyName']}" if row["companyName"] else ""
-    text = _TEXT.format(name=row["fullName"], email=row["email"], company=company, message=row["message"])
-    await send(plane.services, to, "A message from the contact form", text, reply_to=row["email"])
+    company = f" of {plain_name(row['companyName'], '')}" if row["companyName"] else ""
+    text = _TEXT.format(
+        name=plain_name(row["fullName"], "Somebody"),
+        email=row["email"],
+        company=company,
+        message=row["message"],
+    )
+    subject = "A message from the contact form"
+    await send_to_operator(plane.services, subject, text, reply_to=deliverable(row["email"]))

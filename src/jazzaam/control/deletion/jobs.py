@@ -4,7 +4,7 @@ from typing import Final
 
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.deletion.events import CompanyDeleted
-from jazzaam.control.mails import RETRY, send
+from jazzaam.control.mails import RETRY, Urgency, plain_name, send
 from jazzaam.control.memberships.repository import names_of
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import job
@@ -27,8 +27,8 @@ async def mail_owner(plane: ControlPlane, event: CompanyDeleted) -> None:
         return
     names = await names_of(plane.db, [event.company_id])
     text = _TEXT.format(
-        company=" ".join(names.get(event.company_id, "").split()) or "Your company",
+        company=plain_name(names.get(event.company_id, ""), "Your company"),
         until=event.erase_after,
         url=plane.services.public_url,
     )
-    await send(plane.services, account.email, "Your company was deleted", text)
+    await send(plane.services, account.email, "Your company was deleted", text, urgency=Urgency.owner)

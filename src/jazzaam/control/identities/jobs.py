@@ -4,7 +4,7 @@ from typing import Final
 
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.identities.events import IdentityLinked
-from jazzaam.control.mails import RETRY, send
+from jazzaam.control.mails import RETRY, Urgency, send
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import job
 
@@ -21,4 +21,5 @@ async def mail_linked(plane: ControlPlane, event: IdentityLinked) -> None:
     account = await AccountRepository(plane.db).get(event.account_id)
     if account is not None:
         text = _TEXT.format(provider=event.provider.capitalize(), url=plane.services.public_url)
-        await send(plane.services, account.email, "Another way to sign in", text)
+        subject = "Another way to sign in"
+        await send(plane.services, account.email, subject, text, urgency=Urgency.owner)

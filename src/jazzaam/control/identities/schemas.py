@@ -5,15 +5,14 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from jazzaam.control.sign_in.schemas import Code
-from jazzaam.web.input import Input, Output
+from jazzaam.web.input import Input, Output, SecondFactorCode
 
 
 class SecondFactorEntry(Input):
     """The code of a second factor, after a provider vouched for somebody."""
 
     sign_in_token: Annotated[str, StringConstraints(max_length=4096)]
-    code: Code
+    code: SecondFactorCode
 
 
 class IdentityOut(Output):

@@ -5,13 +5,14 @@ from typing import Final
 from jazzaam.control.invitations.events import MemberInvited
 from jazzaam.control.invitations.repository import InvitationRepository
 from jazzaam.control.invitations.tokens import Named, write_invitation
-from jazzaam.control.mails import RETRY, send
+from jazzaam.control.mails import RETRY, Urgency, plain_name, send
 from jazzaam.control.memberships.repository import names_of
 from jazzaam.control.plane import ControlPlane
 from jazzaam.jobs.registry import job
 
 _TEXT: Final = """\
-{company} invites you to work with them in Jazzaam, as {role}.
+Somebody invites you to work with them in Jazzaam, as {role}.
+Their company calls itself: {company}
 
 Accept within seven days: {url}/invitation#token={token}
 If you do not know them, ignore this mail: nothing happens.
@@ -29,9 +30,9 @@ async def mail_invitation(plane: ControlPlane, event: MemberInvited) -> None:
     names = await names_of(plane.db, [event.company_id])
     named = Named(event.company_id, invitation.id, invitation.seed)
     text = _TEXT.format(
-        company=" ".join(names.get(event.company_id, "").split()) or "A company",
+        company=plain_name(names.get(event.company_id, ""), "(no name)"),
         role=invitation.role,
         url=services.public_url,
         token=write_invitation(services.keyring, named),
     )
-    await send(services, invitation.email, "You are invited", text)
+    await send(services, invitation.email, "You are invited", text, urgency=Urgency.unasked)

@@ -16,3 +16,5 @@ class PasswordForgotten(Event):
     kind: ClassVar[str] = "account.passwordForgotten"
     email: str
     seed: bytes
+    network: str = ""
+    """Where it was asked for."""

@@ -40,7 +40,7 @@ async def require_password(plane: ControlPlane, principal: Principal, given: str
     """Go on only with the account's present password, and give the account; raises `WrongPassword`."""
     account = await AccountRepository(plane.db).get(principal.account_id)
     stored = account.password_hash if account else None
-    right = (await plane.services.passwords.verify(stored, given)).right
+    right = (await plane.services.passwords.verify(stored, given, plane.network)).right
     if account is None or not right:
         raise _wrong(pointer)
     return account
@@ -50,7 +50,8 @@ async def forget_password(plane: ControlPlane, email: str) -> None:
     """Have an address mailed, if it is an account's: the same steps whether it is."""
 
     async def work() -> None:
-        plane.publish(PasswordForgotten(email=email, seed=secrets.token_bytes(16)))
+        seed = secrets.token_bytes(16)
+        plane.publish(PasswordForgotten(email=email, seed=seed, network=plane.network))
 
     await plane.change(work)
 

@@ -7,6 +7,7 @@ class InAppChange(Input):
     """Which kinds to show among the notifications; those that are named change."""
 
     new_lead: bool | None = None
+    submitted_again: bool | None = None
     leads_waiting: bool | None = None
 
 
@@ -20,6 +21,7 @@ class InApp(Output):
     """Which kinds are shown among the notifications."""
 
     new_lead: bool
+    submitted_again: bool
     leads_waiting: bool
 
 

@@ -11,6 +11,7 @@ from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 
 REGISTRATION_LASTS: Final = timedelta(hours=24)
 CODE_LASTS: Final = timedelta(minutes=15)
+CODE_ALMOST_OVER: Final = timedelta(minutes=5)
 CODE_TRIES: Final = 5
 CODE_TRIES_A_DAY: Final = 20
 

@@ -86,6 +86,12 @@ class RegistrationRepository:
         )
         return row["number"] if row else None
 
+    async def set_token(self, read: Registration, token_hash: bytes) -> bool:
+        """Change the token of the registration that was read; False when another has taken its place."""
+        return await self._rows.update_one(
+            {"_id": read.email, "salt": read.salt}, {"$set": {"tokenHash": token_hash}}
+        )
+
     async def remove(self, email: str) -> None:
         """Take a registration away."""
         await self._rows.delete_many({"_id": email})

@@ -20,7 +20,7 @@ from jazzaam.control.second_factor.schemas import (
     RecoveryCodes,
     SecondFactorBegin,
     SecondFactorBegun,
-    SecondFactorCode,
+    SecondFactorEntered,
 )
 from jazzaam.errors import TooManyRequests
 from jazzaam.web.problems import documented
@@ -58,7 +58,7 @@ async def begin(
     ),
 )
 async def confirm(
-    request: Request, body: SecondFactorCode, principal: CurrentPrincipal, plane: Plane
+    request: Request, body: SecondFactorEntered, principal: CurrentPrincipal, plane: Plane
 ) -> RecoveryCodes:
     """Enter the first code: from now on signing in asks for one, and all other sessions end."""
     await spend_code(request, str(principal.account_id))
@@ -72,7 +72,7 @@ async def confirm(
     responses=documented(*PERSON_ERRORS, NoSecondFactor, WrongSecondFactor, TooManyRequests),
 )
 async def renew_recovery_codes(
-    request: Request, body: SecondFactorCode, principal: CurrentPrincipal, plane: Plane
+    request: Request, body: SecondFactorEntered, principal: CurrentPrincipal, plane: Plane
 ) -> RecoveryCodes:
     """Get ten new recovery codes; the old ones are void."""
     await spend_code(request, str(principal.account_id))
@@ -88,7 +88,7 @@ async def renew_recovery_codes(
     responses=documented(*PERSON_ERRORS, NoSecondFactor, WrongSecondFactor, TooManyRequests),
 )
 async def remove(
-    request: Request, body: SecondFactorCode, principal: CurrentPrincipal, plane: Plane
+    request: Request, body: SecondFactorEntered, principal: CurrentPrincipal, plane: Plane
 ) -> None:
     """Sign in with the password alone again; a code is needed once more."""
     await spend_code(request, str(principal.account_id))

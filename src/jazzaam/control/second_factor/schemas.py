@@ -1,11 +1,7 @@
 """Bodies of the second factor's routes."""
 
-from typing import Annotated
-
-from pydantic import Field, StringConstraints
-
 from jazzaam.control.accounts.schemas import PresentedPassword
-from jazzaam.web.input import Input, Output
+from jazzaam.web.input import Input, Output, SecondFactorCode
 
 
 class SecondFactorBegin(Input):
@@ -21,14 +17,10 @@ class SecondFactorBegun(Output):
     otpauth_uri: str
 
 
-class SecondFactorCode(Input):
+class SecondFactorEntered(Input):
     """A code of the authenticator, or a recovery code."""
 
-    code: Annotated[
-        str,
-        StringConstraints(pattern=r"^[0-9A-Za-z-]{6,24}$"),
-        Field(description="Six digits of the authenticator, or one of the recovery codes."),
-    ]
+    code: SecondFactorCode
 
 
 class RecoveryCodes(Output):

@@ -21,6 +21,7 @@ from jazzaam.control.dependencies import (
     spend_sign_in,
 )
 from jazzaam.control.memberships.access import Access, needs
+from jazzaam.control.plane import ControlPlane
 from jazzaam.control.sign_in import service
 from jazzaam.control.sign_in.errors import CompanyNotFound, SessionNotFound
 from jazzaam.control.sign_in.schemas import Login, Refresh, SessionList, SwitchCompany
@@ -44,12 +45,24 @@ _OWN: Final = needs(Access.session)
 )
 async def login(request: Request, body: Login, plane: Plane) -> Tokens:
     """Sign in. Every failure is the same 401, but for what is missing after a right password."""
-    limits, settings = limits_of(request)
+    _, settings = limits_of(request)
     await spend_sign_in(request)
-    await limits.spend("logins-email", body.email, limit=settings.logins_per_email, seconds=_QUARTER)
+    await _spend_try(request, plane, "logins-email", body.email, settings.logins_per_email)
     if body.code is not None:
-        await limits.spend("codes-email", body.email, limit=settings.codes_per_account, seconds=_QUARTER)
+        await _spend_try(request, plane, "codes-email", body.email, settings.codes_per_account)
     return Tokens.of(await service.log_in(plane, Credentials(body.email, body.password, body.code)))
+
+
+async def _spend_try(request: Request, plane: ControlPlane, name: str, email: str, limit: int) -> None:
+    """Count a try to sign in with an address; raises `TooManyRequests`.
+
+    Networks where its account was signed in to before count by themselves, so that nobody elsewhere can
+    lock its owner out; all others count together.
+    """
+    limits, _ = limits_of(request)
+    known = await service.is_known(plane, email)
+    key = f"{email} {plane.network}" if known else email
+    await limits.spend(name, key, limit=limit, seconds=_QUARTER)
 
 
 @router.post(

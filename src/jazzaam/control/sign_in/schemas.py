@@ -3,17 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from jazzaam.control.accounts.schemas import Address, PresentedPassword
 from jazzaam.identifiers import OBJECT_ID_PATTERN
-from jazzaam.web.input import Input, Output
-
-Code = Annotated[
-    str,
-    StringConstraints(pattern=r"^[0-9A-Za-z-]{6,24}$"),
-    Field(description="Six digits of the authenticator, or one of the recovery codes."),
-]
+from jazzaam.web.input import Input, Output, SecondFactorCode
 
 
 class Login(Input):
@@ -21,7 +15,7 @@ class Login(Input):
 
     email: Address
     password: PresentedPassword
-    code: Code | None = None
+    code: SecondFactorCode | None = None
 
 
 class Refresh(Input):

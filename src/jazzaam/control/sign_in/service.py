@@ -16,7 +16,7 @@ from jazzaam.control.accounts.errors import (
 from jazzaam.control.accounts.models import Principal, Session
 from jazzaam.control.accounts.opening import TokenPair, open_session, proved_by_session, tokens_of
 from jazzaam.control.accounts.repository import Account, AccountRepository
-from jazzaam.control.accounts.service import new_code
+from jazzaam.control.accounts.service import renew_token
 from jazzaam.control.accounts.standing import active_account, standing_of
 from jazzaam.control.accounts.tokens import read_refresh_token
 from jazzaam.control.audit.models import Action, Resource
@@ -49,8 +49,8 @@ async def log_in(plane: ControlPlane, given: Credentials) -> TokenPair:
     """Sign in to the account's oldest company.
 
     Every failure is `WrongCredentials`, is told to the audit log and takes the same steps, except that
-    after a right password an address that waits for its code gives `EmailNotVerified` and a new code, and a
-    missing second factor `SecondFactorNeeded`.
+    after a right password an address that waits for its code gives `EmailNotVerified` (with a new code if
+    the last is about to end), and a missing second factor `SecondFactorNeeded`.
     """
     accounts, now = AccountRepository(plane.db), plane.clock.now()
     account = await accounts.by_email(given.email)
@@ -58,12 +58,12 @@ async def log_in(plane: ControlPlane, given: Credentials) -> TokenPair:
     if account is not None:
         waiting = None
     stored = account.password_hash if account else waiting.password_hash if waiting else None
-    verdict = await plane.services.passwords.verify(stored, given.password)
+    verdict = await plane.services.passwords.verify(stored, given.password, plane.network)
     if not verdict.right or (account is not None and not account.is_active):
         await refuse(plane, given.email, account)
     if waiting is not None:
         token = secrets.token_hex(32)
-        if not await new_code(plane, waiting, token):
+        if not await renew_token(plane, waiting, token):
             raise WrongCredentials  # the password that was right is not that of the address any more
         raise EmailNotVerified(token)
     if account is None:
@@ -77,6 +77,12 @@ async def log_in(plane: ControlPlane, given: Credentials) -> TokenPair:
 
     memberships = await memberships_of(plane.db, account.id)
     return await open_session(plane, account.id, memberships[0] if memberships else None, proof)
+
+
+async def is_known(plane: ControlPlane, email: str) -> bool:
+    """Tell whether an address's account was signed in to from this request's network lately."""
+    account = await AccountRepository(plane.db).by_email(email)
+    return account is not None and account.was_seen_from(plane.network)
 
 
 async def require_second_factor(plane: ControlPlane, account: Account, code: str | None) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from jazzaam.control.mails import RETRY, send
+from jazzaam.control.mails import RETRY, Urgency, send
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.waitlist.events import WaitlistJoined
 from jazzaam.control.waitlist.repository import WaitlistRepository
@@ -20,5 +20,5 @@ async def mail_joined(plane: ControlPlane, event: WaitlistJoined) -> None:
     """Mail who waits, unless they were mailed."""
     if await WaitlistRepository(plane.db).needs_no_mail(event.email):
         return
-    await send(plane.services, event.email, "You are on the list", _TEXT)
+    await send(plane.services, event.email, "You are on the list", _TEXT, urgency=Urgency.unasked)
     await WaitlistRepository(plane.db).note_mailed(event.email, plane.clock.now())
