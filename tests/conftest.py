@@ -116,12 +116,14 @@ def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
 
 @dataclass
 class Commands(monitoring.CommandListener):
-    """Every command that was sent to MongoDB."""
+    """Every command that was sent to MongoDB during a test that asks for them."""
 
     seen: list[monitoring.CommandStartedEvent] = field(default_factory=list)
+    recording: bool = False
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self.seen.append(event)
+        if self.recording:
+            self.seen.append(event)
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         pass
@@ -131,8 +133,16 @@ class Commands(monitoring.CommandListener):
 
 
 @pytest.fixture(scope="session")
-def commands() -> Commands:
+def listener() -> Commands:
     return Commands()
+
+
+@pytest.fixture
+def commands(listener: Commands) -> Iterator[Commands]:
+    listener.recording = True
+    yield listener
+    listener.recording = False
+    listener.seen.clear()
 
 
 @pytest.fixture(scope="session")
@@ -168,8 +178,8 @@ def passwords() -> Passwords:
 
 
 @pytest.fixture(scope="session")
-def application(settings: Settings, passwords: Passwords, commands: Commands) -> Application:
-    return compose(settings, passwords=passwords, event_listeners=[commands])
+def application(settings: Settings, passwords: Passwords, listener: Commands) -> Application:
+    return compose(settings, passwords=passwords, event_listeners=[listener])
 
 
 @pytest.fixture(scope="session")

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 class Feature:
     """A package's part in routes, collections and jobs; `jazzaam.features` lists them all.
 
-    `pages` are routes outside `/api/v1`, read by people; `larger_bodies` names paths that take more bytes
-    than others. `system_collections` stand in the shared database, `collections` in every company's.
-    `removers` say how a company's rows of a shared collection go with it, where deleting them would be
-    wrong; `portable`, which of them travel in a capsule.
+    `strangers` are routes of the API that no credentials open, `pages` routes outside `/api/v1`, read by
+    people; `larger_bodies` names paths that take more bytes than others. `system_collections` stand in the
+    shared database, `collections` in every company's. `removers` say how a company's rows of a shared
+    collection go with it, where deleting them would be wrong; `portable`, which of them travel in a capsule.
     """
 
     name: str
     router: "APIRouter | None" = None
+    strangers: "APIRouter | None" = None
     pages: "APIRouter | None" = None
     collections: Sequence[CollectionSpec] = field(default_factory=tuple[CollectionSpec, ...])
     system_collections: Sequence[CollectionSpec] = field(default_factory=tuple[CollectionSpec, ...])

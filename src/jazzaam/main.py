@@ -2,6 +2,7 @@
 
 import gc
 import socket
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,8 @@ from fastapi import FastAPI
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
 from jazzaam.control.accounts.tokens import AccessTokens
+from jazzaam.control.dependencies import admit
+from jazzaam.control.memberships.access import credentials_needed
 from jazzaam.features import FEATURES
 from jazzaam.logging import configure_logging, get_logger
 from jazzaam.tasks import end_process_in_time
@@ -19,7 +22,7 @@ from jazzaam.web.app import create_http_app
 from jazzaam.web.flood import NetworkLimits
 from jazzaam.web.listening import listen_at
 from jazzaam.web.metrics import metrics_at
-from jazzaam.web.protocol import BoundedProtocol
+from jazzaam.web.protocol import bounded_protocol
 
 log = get_logger(__name__)
 
@@ -41,6 +44,9 @@ def create_app(application: Application) -> FastAPI:
         lifespan=lifespan,
         forms_host=settings.separate_forms_host,
         over_https=settings.public_url.startswith("https://"),
+        admit=admit,
+        needs_of=credentials_needed,
+        is_silent=lambda: application.deployment.freshness.is_silent(time.monotonic()),
     )
     state = app.state
     state.settings = settings
@@ -71,7 +77,7 @@ async def serve(settings: Settings) -> None:
     await prepare(application)
     config = uvicorn.Config(
         create_app(application),
-        http=BoundedProtocol,
+        http=bounded_protocol(settings.connections),
         host=settings.host,
         port=settings.port,
         log_level="warning",

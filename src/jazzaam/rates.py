@@ -7,6 +7,9 @@ from pydantic_settings import BaseSettings
 class Rates(BaseSettings):
     """Limits on what strangers, accounts and companies do, by whom and in what time."""
 
+    connections: int = Field(
+        2_000, ge=10, description="Connections that a web process holds open; one more is closed at once."
+    )
     signups_per_email: int = Field(
         5, ge=1, description="Sign-ups, and new passwords, an hour for one e-mail address from one network."
     )

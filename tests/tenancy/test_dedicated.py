@@ -374,7 +374,9 @@ async def test_more_tenants_than_clients_take_turns_and_no_request_fails(many, s
 
     async with process.running():
         for _ in range(3):
-            await asyncio.gather(*(request(tenant) for tenant in many))
+            async with asyncio.TaskGroup() as group:
+                for tenant in many:
+                    group.create_task(request(tenant))
         statistics = process.tenancy.pool.statistics()
         for tenant in many:
             with await process.tenancy.open(tenant.id) as db:

@@ -12,6 +12,10 @@ from jazzaam.main import create_app
 from jazzaam.web.app import create_http_app
 
 
+async def nobody(*_):
+    raise AssertionError
+
+
 @pytest.fixture
 def as_problem():
     def check(answer, status, name):
@@ -36,10 +40,10 @@ async def test_unknown_addresses(client, as_problem):
 @pytest.mark.parametrize(
     ("method", "address", "allowed"),
     [
-        ("PUT", "/api/v1/leads", "GET, POST"),
-        ("POST", "/api/v1/leads/" + "f" * 24, "DELETE, GET, PATCH"),
-        ("DELETE", "/healthz", "GET"),
-        ("PUT", "/f/x", "GET, POST"),
+        ("PUT", "/api/v1/leads", "GET, HEAD, POST"),
+        ("POST", "/api/v1/leads/" + "f" * 24, "DELETE, GET, HEAD, PATCH"),
+        ("DELETE", "/healthz", "GET, HEAD"),
+        ("PUT", "/f/x", "GET, HEAD, POST"),
     ],
 )
 async def test_a_wrong_method_names_the_right_ones(client, as_problem, method, address, allowed):
@@ -87,7 +91,13 @@ async def test_a_crash_tells_nothing(as_problem, capfd):
         raise RuntimeError("the password is hunter2")
 
     app = create_http_app(
-        [Feature("test", router=router)], lifespan=nothing, forms_host=None, over_https=False
+        [Feature("test", router=router)],
+        lifespan=nothing,
+        forms_host=None,
+        over_https=False,
+        admit=nobody,
+        needs_of=lambda _: None,
+        is_silent=lambda: False,
     )
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -15,6 +15,7 @@ from jazzaam.control.accounts.tokens import AccessTokens
 from jazzaam.control.api_keys.errors import ApiKeyRefused
 from jazzaam.control.api_keys.lookup import ApiKeys
 from jazzaam.control.audit.models import Origin
+from jazzaam.control.memberships.access import Access
 from jazzaam.control.memberships.models import Member
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.requests import body_if_idempotent, request_key
@@ -28,6 +29,7 @@ from jazzaam.web.rate_limits import RateLimits
 
 _HOUR: Final = 3600
 _QUARTER: Final = 900
+_OF_PERSONS: Final = (Access.session, Access.platform_admin)
 
 BEARER = HTTPBearer(
     auto_error=False, bearerFormat="JWT", description="The access token of POST /auth/login."
@@ -77,6 +79,17 @@ async def current_member(request: Request) -> Member:
         raise ApiKeyRefused("Send an access token or an API key, not both.")
     keys: ApiKeys = request.app.state.api_keys
     return await keys.member(key)
+
+
+async def admit(request: Request, needed: str) -> None:
+    """Go on only for who may send a body to a route that states this need.
+
+    Raises what `current_member` and `current_principal` raise.
+    """
+    if needed in _OF_PERSONS:
+        await current_principal(request)
+    else:
+        await current_member(request)
 
 
 async def company_member(request: Request) -> Member:

@@ -25,7 +25,7 @@ from jazzaam.web.at_end import at_end
 from jazzaam.web.origin import network_of, networks_of
 
 _CHECKED_SECONDS: Final = 0.1
-_CHECKS: Final = 3
+_PATIENCE_SECONDS: Final = 5.0
 
 
 class NoSuchForm(NotFound):
@@ -146,13 +146,14 @@ async def _open_for_stranger(
 async def _checked_just_now(checked_at: float, again: Callable[[], Awaitable[None]]) -> None:
     """Check again what was checked before a wait, until nothing waited since.
 
-    Opening a database may wait for a client or a migration. Raises `Unavailable` when checking waits too.
+    Opening a database may wait for a client or a migration. Raises `Unavailable` when checking waits too,
+    for as long as a request waits.
     """
-    left = _CHECKS
+    ends_at = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() - checked_at >= _CHECKED_SECONDS:
-        if not left:
+        checked_at = time.monotonic()
+        if checked_at > ends_at:
             raise Unavailable
-        left, checked_at = left - 1, time.monotonic()
         await again()
 
 

@@ -139,6 +139,7 @@ class ClientPool(Generic[Client]):
         self._slots = asyncio.Semaphore(policy.size)
         self._ending: set[asyncio.Task[None]] = set()
         self._opened = self._evicted = 0
+        self._ended = False
 
     async def lease(self, key: str, connect: Callable[[], Awaitable[Client]]) -> Lease[Client]:
         """Lease the client of `key`; however many ask at once, `connect` is called once.
@@ -162,6 +163,8 @@ class ClientPool(Generic[Client]):
         return Lease(client, lambda: self._give_back(key, entry))
 
     def _begin(self, key: str, connect: Callable[[], Awaitable[Client]]) -> _Entry[Client]:
+        if self._ended:
+            raise PoolExhausted
         if len(self._entries) >= self.policy.size:
             self._evict_the_least_recently_used()
         if self.policy.overflow is Overflow.refuse and len(self._entries) >= self.policy.size:
@@ -235,11 +238,12 @@ class ClientPool(Generic[Client]):
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncGenerator[None]:
-        """Sweep while the block runs, and close everything after it."""
+        """Sweep while the block runs, and close everything after it; nothing is opened any more."""
         task = asyncio.create_task(self._sweep_on())
         try:
             yield
         finally:
+            self._ended = True
             await end_tasks([task])
             await self.close()
 

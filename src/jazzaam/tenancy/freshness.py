@@ -28,7 +28,7 @@ from jazzaam.tenancy.database import SystemDatabase
 log = get_logger(__name__)
 
 MAXIMUM_AGE_SECONDS: Final = 1.0
-_READS: Final = 3
+_SILENT_SECONDS: Final = 3.0
 HEARTBEATS: Final = CollectionSpec(
     "heartbeats",
     indexes=(IndexSpec("forgets processes that ended", (("at", 1),), expire_after=timedelta(minutes=1)),),
@@ -66,10 +66,16 @@ class Freshness:
         self._beats: OrderedDict[int, float] = OrderedDict()
         self._heard_written_at = float("-inf")
         self._listeners: list[Callable[[Source | None], None]] = []
+        self._listening = False
+        self._since = self._heard_at = float("-inf")
 
     def hears(self, now: float) -> bool:
         """Tell whether nothing older than a second can have escaped us; `now` is monotonic seconds."""
         return now - self._heard_written_at < MAXIMUM_AGE_SECONDS
+
+    def is_silent(self, now: float) -> bool:
+        """Tell whether the database, which this process listens to, has not been heard of for 3 seconds."""
+        return self._listening and now - max(self._heard_at, self._since) > _SILENT_SECONDS
 
     def listen(self, listener: Callable[[Source | None], None]) -> None:
         """Call `listener` with every changed document, or with `None` when any may have changed."""
@@ -79,9 +85,11 @@ class Freshness:
     async def listening(self) -> AsyncGenerator[None]:
         """Write heartbeats and hear changes while the block runs; a broken stream is opened again."""
         tasks = [asyncio.create_task(self._beat()), asyncio.create_task(self._hear())]
+        self._listening, self._since = True, time.monotonic()
         try:
             yield
         finally:
+            self._listening = False
             await end_tasks(tasks)
             with contextlib.suppress(PyMongoError, TimeoutError):
                 async with asyncio.timeout(MAXIMUM_AGE_SECONDS):
@@ -137,6 +145,7 @@ class Freshness:
         if event["operationType"] not in ("insert", "update", "replace", "delete"):
             self._tell(None)
         elif event["ns"]["coll"] == HEARTBEATS.name:
+            self._heard_at = time.monotonic()
             written_at = self._beats.get(event.get("beat", 0))
             if written_at is not None:
                 self._heard_written_at = max(self._heard_written_at, written_at)
@@ -163,6 +172,20 @@ class _Entry(Generic[Value]):
         self.read_at = read_at
 
 
+class _Read(NamedTuple, Generic[Value]):
+    """What a read found (None: nothing), and when it began: it was true then or later."""
+
+    value: Value | None
+    began_at: float
+
+
+class _Flight(NamedTuple, Generic[Value]):
+    """A read under way, and how many changes had been told when it began."""
+
+    told: int
+    task: "asyncio.Task[_Read[Value]]"
+
+
 class FreshCache(Generic[Key, Value]):
     """Values by key under the one-second rule, the least recently used dropped over `size` entries.
 
@@ -175,10 +198,13 @@ class FreshCache(Generic[Key, Value]):
         load: Callable[[Key], Awaitable[Loaded[Value] | None]],
         *,
         size: int,
+        patience_seconds: float = 5.0,
     ) -> None:
         self._freshness = freshness
         self._load = load
         self._size = size
+        self._patience = patience_seconds
+        self._flights: dict[Key, _Flight[Value]] = {}
         self._entries: OrderedDict[Key, _Entry[Value]] = OrderedDict()
         self._made_from: dict[Source, set[Key]] = {}
         self._told = 0
@@ -187,7 +213,7 @@ class FreshCache(Generic[Key, Value]):
         freshness.listen(self.forget)
 
     def peek(self, key: Key) -> Value | None:
-        """Give what is cached and may be used; never waits."""
+        """Return what is cached and may be used; never waits."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -198,25 +224,52 @@ class FreshCache(Generic[Key, Value]):
         return None
 
     async def get(self, key: Key) -> Value | None:
-        """Give the value, read again when the cached one may not be used.
+        """Return the value, read again when the cached one may not be used; None when there is none.
 
-        A read that took a second, or was overtaken by a change, says nothing about now: it is made again.
-        Raises `Unavailable` after three.
+        What a read found was true when it began, or later, so it may be used until a second after that,
+        also when a change overtook it. One that took longer says nothing about now, and is made again.
+        Who waits for the same key shares a read. Raises `Unavailable` when the database does not answer in
+        time for as long as a request waits.
         """
         value = self.peek(key)
         if value is not None:
             return value
-        for _ in range(_READS):
-            read_at, told = time.monotonic(), self._told
-            loaded = await self._load(key)
-            self._drop(key)
-            if loaded is None:
-                return None
-            too_slow = time.monotonic() - read_at >= MAXIMUM_AGE_SECONDS
-            if not too_slow and not self._changed_since(told, loaded.sources):
-                self._keep(key, _Entry(loaded, read_at))
-                return loaded.value
-        raise Unavailable
+        ends_at = time.monotonic() + self._patience
+        while True:
+            try:
+                async with asyncio.timeout(ends_at - time.monotonic()):
+                    read = await asyncio.shield(self._flight(key).task)
+            except TimeoutError:
+                raise Unavailable from None
+            if time.monotonic() - read.began_at < MAXIMUM_AGE_SECONDS:
+                return read.value
+
+    def _flight(self, key: Key) -> _Flight[Value]:
+        """Return the read of a key that is under way, or a new one when a change was told meanwhile."""
+        flight = self._flights.get(key)
+        if flight is None or flight.told != self._told:
+            flight = _Flight(self._told, asyncio.create_task(self._read(key)))
+            self._flights[key] = flight
+            flight.task.add_done_callback(lambda task: self._landed(key, task))
+        return flight
+
+    def _landed(self, key: Key, task: "asyncio.Task[_Read[Value]]") -> None:
+        if self._flights[key].task is task:
+            del self._flights[key]
+        if not task.cancelled():
+            task.exception()  # whoever waited has it; nobody may be left
+
+    async def _read(self, key: Key) -> _Read[Value]:
+        """Read a key, and remember it unless a change overtook the read."""
+        began_at, told = time.monotonic(), self._told
+        loaded = await self._load(key)
+        self._drop(key)
+        if loaded is None:
+            return _Read(None, began_at)
+        in_time = time.monotonic() - began_at < MAXIMUM_AGE_SECONDS
+        if in_time and not self._changed_since(told, loaded.sources):
+            self._keep(key, _Entry(loaded, began_at))
+        return _Read(loaded.value, began_at)
 
     def __len__(self) -> int:
         """Count the entries."""

@@ -1,7 +1,7 @@
 """The HTTP application, without its features: they are passed in."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
@@ -11,9 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jazzaam.feature import Feature
 from jazzaam.web import docs_page, health, problems
+from jazzaam.web.admission import Admission, Admit, Gate, gates_of
+from jazzaam.web.head import Head
 from jazzaam.web.lean import LeanReads, LeanRoute, lean_routes
 from jazzaam.web.middleware import BodyLimit, Envelope, Origins
+from jazzaam.web.patience import Patience
 from jazzaam.web.problems import PROBLEM_SCHEMA, document_general
+from jazzaam.web.query import QueryBounds
 
 API: Final = "/api/v1"
 MAXIMUM_BODY_BYTES: Final = 1_000_000
@@ -40,8 +44,15 @@ def create_http_app(
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
     forms_host: str | None,
     over_https: bool,
+    admit: Admit,
+    needs_of: Callable[[Mapping[str, Any]], str | None],
+    is_silent: Callable[[], bool],
 ) -> FastAPI:
-    """Put the routes of `features` into one application, with everything that surrounds a request."""
+    """Put the routes of `features` into one application, with everything that surrounds a request.
+
+    `needs_of` reads what a route's `openapi_extra` says it needs, `admit` refuses who has not got it;
+    `is_silent` tells whether MongoDB has not been heard of for a while.
+    """
     app = _Surrounded(
         title="Jazzaam",
         version="1",
@@ -58,18 +69,24 @@ def create_http_app(
     app.include_router(docs_page.router)
     pages = [docs_page.router]
     lean: list[LeanRoute] = []
+    gates: list[Gate] = []
     larger: dict[str, int] = {}
     for feature in features:
-        if feature.router is not None:
-            app.include_router(feature.router, prefix=API)
-            lean += lean_routes(feature.router.routes, API)
+        for router in (feature.router, feature.strangers):
+            if router is not None:
+                app.include_router(router, prefix=API)
+                lean += lean_routes(router.routes, API)
+                gates += gates_of(router.routes, API, needs_of)
         larger |= {API + path: most for path, most in feature.larger_bodies.items()}
         if feature.pages is not None:
             app.include_router(feature.pages)
             pages.append(feature.pages)
     reads = LeanReads(app.inner, routes=lean)
     limited = BodyLimit(reads, maximum_bytes=MAXIMUM_BODY_BYTES, larger=larger)
-    app.surroundings = Envelope(Origins(limited, forms_host=forms_host), over_https=over_https)
+    patient = Patience(Admission(limited, gates=gates, admit=admit), is_silent=is_silent)
+    app.surroundings = Head(
+        Envelope(Origins(QueryBounds(patient), forms_host=forms_host), over_https=over_https)
+    )
     app.openapi = _documented_openapi(app)
     app.state.page_methods = _page_methods(pages)
     return app

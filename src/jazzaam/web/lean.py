@@ -28,6 +28,9 @@ from jazzaam.web.problems import response_for
 Read = Callable[[Request], Awaitable[Any]]
 """How one argument of an endpoint is found in a request."""
 
+_QUERIES_REMEMBERED: Final = 1_024
+_LONGEST_REMEMBERED: Final = 256
+"""Bytes; with the model made of it about 2 kB, so that a route remembers 2 MB at most."""
 _GAP: Final = re.compile(r"\\\{(\w+)\\\}")
 
 
@@ -164,14 +167,16 @@ def _pattern(path: params.Path) -> str:
 
 
 def _query(model: type[BaseModel]) -> Read:
-    @lru_cache(1024)
     def parsed(query_string: bytes) -> BaseModel:
         """Parse a query; the models are frozen, so the same one can be given to many requests."""
         return model.model_validate(dict(QueryParams(query_string)))
 
+    remembered = lru_cache(_QUERIES_REMEMBERED)(parsed)
+
     async def read(request: Request) -> BaseModel:
+        query: bytes = request.scope["query_string"]
         try:
-            return parsed(request.scope["query_string"])
+            return remembered(query) if len(query) <= _LONGEST_REMEMBERED else parsed(query)
         except ValidationError as error:
             found = error.errors(include_url=False, include_context=False)
             raise RequestValidationError(

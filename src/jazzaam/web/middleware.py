@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -12,7 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jazzaam.logging import get_logger
+from jazzaam.web.admission import OF_STRANGERS
 from jazzaam.web.at_end import begin
+from jazzaam.web.head import IS_HEAD
 from jazzaam.web.problems import general_problem
 
 log = get_logger(__name__)
@@ -38,7 +40,8 @@ class Envelope:
 
     A caller's `X-Request-ID` is taken over when it is 1 to 64 of `A-Z a-z 0-9 . _ -`. A page that
     brings its own Content-Security-Policy keeps it. An error nobody expected becomes a 500 that tells
-    nothing; the log has it whole.
+    nothing; the log has it whole. A request that is cut off because the process ends is a 503; one whose
+    client leaves in mid-body is a line in the log with the status 499.
     """
 
     def __init__(self, app: ASGIApp, *, over_https: bool) -> None:
@@ -55,41 +58,59 @@ class Envelope:
         scope["jazzaam.request_id"] = request_id.decode()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
-        status, whole = 0, False
         given_back = begin(scope)
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status, whole
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                headers: list[tuple[bytes, bytes]] = message["headers"]
-                names = [name for name, _ in headers]
-                headers.append((b"x-request-id", request_id))
-                headers.extend(self._always)
-                if b"content-security-policy" not in names:
-                    headers.extend(_FOR_DATA)
-            elif not message.get("more_body", False):
-                whole = True
-            await send(message)
-
+        answer = _Answer(send, (b"x-request-id", request_id), self._always)
         try:
-            await self._app(scope, receive, send_with_headers)
-        except Exception:
-            log.exception("request.crashed", method=scope["method"], path=_route(scope))
-            if status and not whole:
-                raise  # the answer has begun: cutting it off is all that is left
-            if not status:
-                await general_problem(500)(scope, receive, send_with_headers)
+            await self._whole(scope, receive, answer)
         finally:
             for give_back in given_back:
                 give_back()
         log.info(
             "request",
-            method=scope["method"],
+            method=_method(scope),
             path=_route(scope),
-            status=status,
+            status=answer.status,
             ms=round((time.perf_counter() - started) * 1000, 1),
         )
+
+    async def _whole(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        """Have the request answered, also when whatever answers it fails or is ended."""
+        try:
+            await self._app(scope, receive, answer.send)
+        except asyncio.CancelledError:
+            if answer.status:
+                raise
+            await general_problem(503, {"Retry-After": "1"})(scope, receive, answer.send)
+        except Exception:
+            log.exception("request.crashed", method=_method(scope), path=_route(scope))
+            if answer.status and not answer.whole:
+                raise  # the answer has begun: cutting it off is all that is left
+            if not answer.status:
+                await general_problem(500)(scope, receive, answer.send)
+
+
+class _Answer:
+    """An answer on its way: it gets its headers, and says how far it is. `status` 0: it has not begun."""
+
+    def __init__(
+        self, send: Send, request_id: tuple[bytes, bytes], always: Sequence[tuple[bytes, bytes]]
+    ) -> None:
+        self._send = send
+        self._headers = (request_id, *always)
+        self.status, self.whole = 0, False
+
+    async def send(self, message: Message) -> None:
+        """Send one part of it."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers: list[tuple[bytes, bytes]] = message["headers"]
+            names = [name for name, _ in headers]
+            headers.extend(self._headers)
+            if b"content-security-policy" not in names:
+                headers.extend(_FOR_DATA)
+        elif not message.get("more_body", False):
+            self.whole = True
+        await self._send(message)
 
 
 class Origins:
@@ -118,16 +139,24 @@ class Origins:
 class BodyLimit:
     """Refuses bodies over `maximum_bytes`, by what they announce and by what then comes, and slow ones.
 
-    `larger` names the paths that take more. A body has `seconds` to arrive, all of it.
+    `larger` names the paths that take more. A body has `seconds` to arrive, all of it. The bodies of
+    strangers, whom nobody has asked for credentials, have `strangers_bytes` together.
     """
 
     def __init__(
-        self, app: ASGIApp, *, maximum_bytes: int, larger: Mapping[str, int], seconds: float = 30
+        self,
+        app: ASGIApp,
+        *,
+        maximum_bytes: int,
+        larger: Mapping[str, int],
+        seconds: float = 30,
+        strangers_bytes: int = 64_000_000,
     ) -> None:
         self._app = app
         self._maximum = maximum_bytes
         self._larger = larger
         self._seconds = seconds
+        self._left_for_strangers = strangers_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -154,9 +183,17 @@ class BodyLimit:
             taken += len(message.get("body", b""))
             if taken > maximum:
                 raise HTTPException(413, _too_large(maximum))
+            if of_strangers:
+                self._left_for_strangers -= len(message.get("body", b""))
+                if self._left_for_strangers < 0:
+                    raise HTTPException(503)
             return message
 
-        await self._app(scope, receive_counted, send)
+        of_strangers: bool = scope.get(OF_STRANGERS, True)
+        try:
+            await self._app(scope, receive_counted, send)
+        finally:
+            self._left_for_strangers += taken if of_strangers else 0
 
 
 def _too_large(maximum_bytes: int) -> str:
@@ -172,6 +209,10 @@ def _request_id(scope: Scope) -> bytes:
 def _header(scope: Scope, wanted: bytes) -> bytes:
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     return next((value for name, value in headers if name == wanted), b"")
+
+
+def _method(scope: Scope) -> str:
+    return "HEAD" if IS_HEAD in scope else str(scope["method"])
 
 
 def _route(scope: Scope) -> str:

@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from jazzaam.errors import FieldError, InvalidInput, JazzaamError, TooManyRequests
@@ -17,6 +18,8 @@ from jazzaam.web.json import to_json
 
 log = get_logger(__name__)
 
+CLIENT_LEFT: Final = 499
+"""What the log says of a request whose client left before it was sent whole; no client ever reads it."""
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 PROBLEM_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -49,6 +52,7 @@ GENERAL: Final = {
     405: ("MethodNotAllowed", "This address does not take that method."),
     408: ("BodyTooSlow", "The body took too long to arrive."),
     413: ("BodyTooLarge", "The body is larger than this address takes."),
+    414: ("QueryTooLong", "The query is longer than 4 kB."),
     415: ("UnsupportedMediaType", "Send the body as application/json."),
     500: ("InternalError", "Something went wrong on our side; it has been recorded."),
     503: ("Unavailable", "Jazzaam cannot answer just now; try again in a moment."),
@@ -154,6 +158,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _framework)
     app.add_exception_handler(PyMongoError, _database)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -171,6 +176,11 @@ async def _ours(_request: Request, error: Exception) -> Response:
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request.failed", error=type(error).__name__)
     return problem_for(error)
+
+
+async def _left(_request: Request, _error: Exception) -> Response:
+    """Note that a client left in mid-body: nobody reads this answer, the log line has its status."""
+    return Response(status_code=CLIENT_LEFT)
 
 
 async def _unexpected(_request: Request, _error: Exception) -> Response:
@@ -230,4 +240,6 @@ def _methods_at(request: Request) -> list[str]:
         )
         if re.fullmatch(shape, request.url.path):
             methods |= {method.upper() for method in operations}
+    if "GET" in methods:
+        methods.add("HEAD")
     return sorted(methods)

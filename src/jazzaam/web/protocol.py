@@ -15,17 +15,22 @@ HEAD_SECONDS: Final = 20
 class BoundedProtocol(HttpToolsProtocol):
     """Closes a connection whose request line and headers are too large, or do not come to an end.
 
-    One timer a connection looks at it every `HEAD_SECONDS`, so a head has once to twice that long.
+    One timer a connection looks at it every `HEAD_SECONDS`, so a head has once to twice that long. One more
+    connection than `most_connections` is closed at once.
     """
 
+    most_connections = 2_000
     _in_head = True
     _taken = 0
     _seen_in_head = False
     _watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to watch."""
+        """Begin to watch, unless there are as many connections as there may be."""
         super().connection_made(transport)
+        if len(self.connections) > self.most_connections:
+            transport.abort()
+            return
         self._watch = self.loop.call_later(HEAD_SECONDS, self._look)
 
     def data_received(self, data: bytes) -> None:
@@ -72,3 +77,8 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._seen_in_head = self._in_head
         self._watch = self.loop.call_later(HEAD_SECONDS, self._look)
+
+
+def bounded_protocol(connections: int) -> type[BoundedProtocol]:
+    """Return the protocol of a server that holds so many connections at most."""
+    return type("Protocol", (BoundedProtocol,), {"most_connections": connections})

@@ -4,6 +4,7 @@ The rules themselves ask (`Member.require`); a test calls every route with just 
 everything else, so that the statement and the rule cannot differ.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
@@ -28,6 +29,12 @@ class Access(StrEnum):
     """Whoever holds a link that we signed."""
     platform_admin = "platform admin"
     """Who runs the platform; no company."""
+
+
+def credentials_needed(extra: Mapping[str, Any]) -> str | None:
+    """Return what a route's `openapi_extra` says it needs of who is signed in; None for anybody's route."""
+    stated = extra.get(FIELD)
+    return None if stated in (Access.nothing, Access.form_token, Access.signed_link) else stated
 
 
 def needs(what: Permission | Access) -> dict[str, Any]:

@@ -30,8 +30,7 @@ from jazzaam.web.json import json_response, resource
 from jazzaam.web.problems import documented
 from jazzaam.web.revision import etag
 
-router = APIRouter(prefix="/forms", tags=["forms"], dependencies=SIGNED_IN)
-submissions = APIRouter(prefix="/submissions", tags=["forms"], dependencies=SIGNED_IN)
+router = APIRouter(tags=["forms"], dependencies=SIGNED_IN)
 
 
 class PlatformName(StrEnum):
@@ -44,7 +43,7 @@ class PlatformName(StrEnum):
 
 
 @router.get(
-    "",
+    "/forms",
     summary="List forms",
     openapi_extra=needs(Permission.forms_read),
     response_model=FormPage,
@@ -58,7 +57,7 @@ async def list_forms(query: Annotated[PageQuery, Query()], workspace: CurrentWor
 
 
 @router.post(
-    "",
+    "/forms",
     status_code=201,
     summary="Make a form",
     openapi_extra=needs(Permission.forms_write),
@@ -72,7 +71,7 @@ async def create_form(body: FormCreate, workspace: CurrentWorkspace) -> Response
 
 
 @router.post(
-    "/platforms/{platform}",
+    "/forms/platforms/{platform}",
     status_code=201,
     summary="Make a platform's form",
     openapi_extra=needs(Permission.forms_write),
@@ -87,7 +86,7 @@ async def create_platform_form(platform: PlatformName, workspace: CurrentWorkspa
 
 
 @router.get(
-    "/{formId}",
+    "/forms/{formId}",
     summary="Read a form",
     openapi_extra=needs(Permission.forms_read),
     response_model=Form,
@@ -100,7 +99,7 @@ async def get_form(formId: IdInPath, workspace: CurrentWorkspace) -> Response:  
 
 
 @router.get(
-    "/{formId}/embed",
+    "/forms/{formId}/embed",
     summary="How to embed a form",
     openapi_extra=needs(Permission.forms_read),
     responses=documented(*MEMBER_ERRORS, FormNotFound),
@@ -119,8 +118,8 @@ class SubmissionQuery(PageQuery):
     lead_id: Annotated[str, Field(pattern=OBJECT_ID_PATTERN)]
 
 
-@submissions.get(
-    "",
+@router.get(
+    "/submissions",
     summary="List what a lead sent",
     openapi_extra=needs(Permission.leads_read),
     response_model=SubmissionPage,

@@ -1,7 +1,5 @@
 """What forms contribute."""
 
-from fastapi import APIRouter
-
 from jazzaam.crm.forms import endpoints, public
 from jazzaam.crm.forms.jobs import (
     activate_key,
@@ -12,14 +10,10 @@ from jazzaam.crm.forms.jobs import (
 from jazzaam.crm.forms.models import FORM_STATS, FORMS, SUBMISSIONS
 from jazzaam.feature import Feature
 
-_router = APIRouter()
-_router.include_router(endpoints.router)
-_router.include_router(endpoints.submissions)
-_router.include_router(public.router)
-
 FEATURE = Feature(
     "forms",
-    router=_router,
+    router=endpoints.router,
+    strangers=public.router,
     pages=public.pages,
     collections=(FORMS, SUBMISSIONS, FORM_STATS),
     jobs=(notify_new_lead, notify_submitted_again, notify_quarantine, activate_key),
