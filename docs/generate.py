@@ -217,8 +217,9 @@ def mongodb_users() -> str:
     text = (
         "# MongoDB users\n\nThe embedded MongoDB makes these itself. In a deployment of your own, make "
         "each role and its user in `admin`, and give their connection strings in `JAZZAAM_MONGODB_URI` "
-        "(*app*), `JAZZAAM_MONGODB_OPERATOR_URI`, `…_RELAY_URI`, `…_WATCHER_URI` and `…_AUDITOR_URI`. The "
-        "web process needs *app* alone. A dedicated company's own user is made by *operator*.\n\n```js\n"
+        "(*app*), `JAZZAAM_MONGODB_OPERATOR_URI`, `…_CARETAKER_URI`, `…_RELAY_URI`, `…_WATCHER_URI` and "
+        "`…_AUDITOR_URI`. The web process needs *app* alone, the worker everything but *operator*, and the "
+        "command line everything. A dedicated company's own user is made by *operator*.\n\n```js\n"
     )
     for user in CLUSTER_USERS:
         privileges = [

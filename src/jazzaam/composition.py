@@ -1,6 +1,6 @@
 """What the web process, the worker and the command line have in common, put together once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -61,7 +61,7 @@ from jazzaam.tenancy.deployment import Bounds, Declared, Deployment, deploy
 from jazzaam.tenancy.encryption_keys import require_keys
 from jazzaam.tenancy.models import TenantNaming
 from jazzaam.tenancy.steps import Observer, log_step
-from jazzaam.tenancy.users import APP, AUDITOR, OPERATOR, RELAY, WATCHER, ClusterUser
+from jazzaam.tenancy.users import APP, AUDITOR, CARETAKER, OPERATOR, RELAY, WATCHER, ClusterUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,7 @@ def compose(
     settings: Settings,
     *,
     user: ClusterUser = APP,
+    operator: ClusterUser = OPERATOR,
     clock: Clock | None = None,
     passwords: Passwords | None = None,
     jobs: Registry | None = None,
@@ -91,11 +92,12 @@ def compose(
 ) -> Application:
     """Put the parts together; `jobs` are all features' unless it says otherwise.
 
-    Raises `ConfigurationError` in one line.
+    `operator` is who this process is where others are *operator*: the worker is *caretaker*. Raises
+    `ConfigurationError` in one line.
     """
     clock = clock or SystemClock()
     clusters = Clusters(
-        _clusters(settings),
+        _clusters(settings, operator),
         user=user,
         event_listeners=event_listeners,
         connect_seconds=settings.mongodb_connect_seconds,
@@ -246,21 +248,26 @@ def _bounds(settings: Settings) -> Bounds:
     )
 
 
-def _clusters(settings: Settings) -> list[Cluster]:
-    """List the clusters; the first holds the shared database."""
+def _clusters(settings: Settings, operator: ClusterUser) -> list[Cluster]:
+    """List the clusters; the first holds the shared database. `operator` takes *operator*'s place."""
+
+    def as_us(uri: Callable[[ClusterUser], str]) -> Callable[[ClusterUser], str]:
+        return lambda user: uri(operator if user is OPERATOR else user)
+
     if settings.mongodb_uri is None:
         main = partial(_embedded_uri, settings)
     else:
         uris = ClusterUris(
             app=settings.mongodb_uri,
             operator=settings.mongodb_operator_uri,
+            caretaker=settings.mongodb_caretaker_uri,
             relay=settings.mongodb_relay_uri,
             watcher=settings.mongodb_watcher_uri,
             auditor=settings.mongodb_auditor_uri,
         )
         main = partial(_uri, uris)
-    others = [Cluster(name, partial(_uri, uris)) for name, uris in settings.clusters.items()]
-    return [Cluster(MAIN_CLUSTER, main), *others]
+    others = [Cluster(name, as_us(partial(_uri, uris))) for name, uris in settings.clusters.items()]
+    return [Cluster(MAIN_CLUSTER, as_us(main)), *others]
 
 
 def _uri(uris: ClusterUris, user: ClusterUser) -> str:
@@ -268,6 +275,7 @@ def _uri(uris: ClusterUris, user: ClusterUser) -> str:
     own = {
         APP.name: uris.app,
         OPERATOR.name: uris.operator,
+        CARETAKER.name: uris.caretaker or uris.operator,
         RELAY.name: uris.relay,
         WATCHER.name: uris.watcher,
         AUDITOR.name: uris.auditor,

@@ -41,6 +41,7 @@ class ClusterUris(BaseModel):
 
     app: SecretStr
     operator: SecretStr | None = None
+    caretaker: SecretStr | None = None
     relay: SecretStr | None = None
     watcher: SecretStr | None = None
     auditor: SecretStr | None = None
@@ -74,7 +75,12 @@ class Settings(Rates):
     mongodb_operator_uri: SecretStr | None = Field(
         None,
         description="The same deployment for the user *operator*, which keeps users and drops databases: "
-        "for the command line and the worker. Default MONGODB_URI. `mongodb-users.md` has each role.",
+        "for the command line alone. Default MONGODB_URI. `mongodb-users.md` has each role.",
+    )
+    mongodb_caretaker_uri: SecretStr | None = Field(
+        None,
+        description="The same for the user *caretaker*, as which the worker removes what has ended; it can "
+        "give no rights. Default MONGODB_OPERATOR_URI.",
     )
     mongodb_relay_uri: SecretStr | None = Field(
         None, description="The same for the user *relay*, which notices jobs. Default MONGODB_URI."
@@ -91,7 +97,7 @@ class Settings(Rates):
     clusters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")], ClusterUris] = Field(
         default_factory=dict[str, ClusterUris],
         description="Further MongoDB deployments for companies, as JSON: "
-        '`{"eu-2": {"app": "mongodb://…", "operator": "…", "relay": "…", "watcher": "…"}}`; all but `app` '
+        '`{"eu-2": {"app": "mongodb://…", "operator": "…", "relay": "…", …}}`; all but `app` '
         "may be left out. The first, of MONGODB_URI, is named `main` and holds the shared database.",
     )
     table_limit: int | None = Field(

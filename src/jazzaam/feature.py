@@ -20,7 +20,7 @@ class Feature:
     `strangers` are routes of the API that no credentials open, `pages` routes outside `/api/v1`, read by
     people; `larger_bodies` names paths that take more bytes than others. `system_collections` stand in the
     shared database, `collections` in every company's. `removers` say how a company's rows of a shared
-    collection go with it, where deleting them would be wrong; `portable`, which of them travel in a capsule.
+    collection go with it, where deleting them would be wrong; `portable`, what travels in a capsule.
     """
 
     name: str

@@ -29,6 +29,7 @@ from jazzaam.tenancy.database import TenantDatabase
 from jazzaam.tenancy.limits import allowed_to
 from jazzaam.tenancy.models import Tenant
 from jazzaam.tenancy.report import all_slots
+from jazzaam.tenancy.users import CARETAKER
 from jazzaam.web.metrics import metrics_at
 
 log = get_logger(__name__)
@@ -57,6 +58,7 @@ def create_runner(application: Application) -> Runner:
         application.control.clock,
         lease=Lease(timedelta(seconds=application.settings.lease_seconds)),
         ended=ended,
+        is_newest=application.control.leads,
     )
 
 
@@ -131,7 +133,7 @@ async def work(settings: Settings) -> None:
     Raises `ConfigurationError`, in one line, when MongoDB cannot hold Jazzaam.
     """
     configure_logging(json=settings.log_json or settings.production)
-    await run_worker(compose(settings))
+    await run_worker(compose(settings, operator=CARETAKER))
 
 
 async def relay(settings: Settings) -> None:
@@ -177,8 +179,11 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
     log.info("process.started", process=name)
-    if slots and settings.mongodb_uri is not None and settings.mongodb_operator_uri is None:
-        log.warning("worker.without_operator", detail="JAZZAAM_MONGODB_OPERATOR_URI: MONGODB_URI is used.")
+    own = settings.mongodb_caretaker_uri or settings.mongodb_operator_uri
+    if slots and settings.mongodb_uri is not None and own is None:
+        log.warning(
+            "worker.without_caretaker", detail="JAZZAAM_MONGODB_CARETAKER_URI: MONGODB_URI is used."
+        )
     if slots and settings.environment == "production" and settings.smtp_url is None:
         log.warning("worker.without_mail", detail="JAZZAAM_SMTP_URL is not set: no mail is sent.")
     metrics_port = None if settings.metrics_port is None else settings.metrics_port + port

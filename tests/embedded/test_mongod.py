@@ -132,14 +132,26 @@ class TestOtherUsersOfTheMachine:
             )
             for path in (folder, endpoint.secrets, folder / "data"):
                 assert path.stat().st_mode & 0o777 == 0o700
-            for path in endpoint.secrets.iterdir():
-                assert path.stat().st_mode & 0o777 == 0o600
+            wider = [path for path in folder.rglob("*") if path.lstat().st_mode & 0o077]
+            assert wider == []
             log = (folder / "mongod.log").read_bytes()
         assert len(secrets) == len(CLUSTER_USERS) + 2
         for secret in secrets:
             assert len(secret) >= 64
             assert secret.encode() not in given
             assert secret.encode() not in log
+
+    async def test_files_of_an_earlier_release_are_made_private_at_the_next_start(self, folder):
+        async with start(folder):
+            pass
+        for path in folder.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        (folder / "secrets").chmod(0o700)
+
+        async with start(folder):
+            wider = [path for path in folder.rglob("*") if path.lstat().st_mode & 0o077]
+
+        assert wider == []
 
     async def test_a_folder_that_others_may_enter_is_refused(self, folder):
         folder.chmod(0o755)

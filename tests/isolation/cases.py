@@ -137,6 +137,7 @@ OF_THE_CALLER = {
     ("get", "/api/v1/auth/sessions"),
     ("delete", "/api/v1/auth/sessions/{sessionId}"),
     ("post", "/api/v1/auth/switch-company"),
+    ("post", "/api/v1/auth/confirm"),
     ("post", "/api/v1/auth/change-password"),
     ("post", "/api/v1/auth/totp"),
     ("post", "/api/v1/auth/totp/confirm"),

@@ -118,6 +118,7 @@ PERSONS_OWN = {
 }
 BODIES = {
     ("post", "/api/v1/auth/switch-company"): {"companyId": "f" * 24},
+    ("post", "/api/v1/auth/confirm"): {"password": "x"},
     ("post", "/api/v1/auth/change-password"): {"oldPassword": "x", "newPassword": "y" * 12},
     ("post", "/api/v1/auth/totp"): {},
     ("post", "/api/v1/auth/totp/confirm"): {"code": "000000"},

@@ -192,6 +192,7 @@ BODIES = {
     ("post", "/api/v1/auth/reset-password"): {"token": "x", "newPassword": "y" * 12},
     ("post", "/api/v1/auth/second-factor"): {"signInToken": "x", "code": "123456"},
     ("post", "/api/v1/auth/switch-company"): {"companyId": "f" * 24},
+    ("post", "/api/v1/auth/confirm"): {"password": PASSWORD},
     ("post", "/api/v1/auth/change-password"): {"oldPassword": "x", "newPassword": "y" * 12},
     ("post", "/api/v1/auth/totp"): {"password": "x"},
     ("post", "/api/v1/auth/totp/confirm"): {"code": "000000"},

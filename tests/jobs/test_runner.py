@@ -143,6 +143,34 @@ async def test_an_unknown_job_waits_for_a_worker_that_knows_it_and_is_dead_in_th
     assert (await row_of(acme, place))["state"] == "dead"
 
 
+async def test_the_newest_release_gives_an_unknown_job_up_after_an_hour(
+    acme, runner, enqueue, clock, again
+):
+    async def newest():
+        return True
+
+    place = await enqueue(note, Happened(what="never"))
+    alone = replace(runner, registry=Registry([]), is_newest=newest)
+
+    await alone.run(await again(place))
+    assert (await row_of(acme, place))["state"] == "queued"
+    clock.ahead += timedelta(minutes=61)
+    await alone.run(await again(place))
+
+    row = await row_of(acme, place)
+    assert (row["state"], row["lastError"]) == ("dead", "UnknownJob")
+
+
+async def test_a_row_that_says_it_is_young_for_ever_has_an_end_too(acme, runner, enqueue, clock, again):
+    place = await enqueue(note, Happened(what="never"))
+    future = clock.now() + timedelta(days=3650)
+    await acme.db[JOBS].update_one({"_id": place.job_id}, {"$set": {"createdAt": future, "attempt": 4_400}})
+
+    await replace(runner, registry=Registry([])).run(await again(place))
+
+    assert (await row_of(acme, place))["state"] == "dead"
+
+
 class TestArguments:
     @pytest.mark.parametrize(
         "args",

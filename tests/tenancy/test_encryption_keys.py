@@ -107,7 +107,14 @@ async def with_a_second_factor(application):
         account_id, f"{account_id}@example.com", now, password_hash=None, account_type=AccountType.user
     )
     principal = Principal(
-        "0" * 24, now, account_id, None, 0, platform_admin=False, lacks_second_factor=True
+        "0" * 24,
+        now,
+        account_id,
+        None,
+        0,
+        platform_admin=False,
+        lacks_second_factor=True,
+        authenticated_at=now,
     )
     begun = await second_factor.begin(plane, principal, None)
     recovery = await second_factor.confirm(plane, principal, TOTP(begun.secret).at(now))

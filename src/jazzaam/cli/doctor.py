@@ -13,7 +13,7 @@ from jazzaam.errors import JazzaamError
 from jazzaam.integrations.email import MailNotSent
 from jazzaam.tenancy.clusters import OLDEST_SERVER, plain
 from jazzaam.tenancy.encryption_keys import known_keys
-from jazzaam.tenancy.users import APP, AUDITOR, OPERATOR, RELAY, WATCHER
+from jazzaam.tenancy.users import APP, AUDITOR, CARETAKER, OPERATOR, RELAY, WATCHER
 from jazzaam.worker import create_broker
 
 Client = AsyncMongoClient[dict[str, Any]]
@@ -55,6 +55,7 @@ async def examine(settings: Settings) -> list[Finding]:
             (RELAY, lambda: _as_relay(clusters.client(MAIN_CLUSTER, RELAY), system)),
             (WATCHER, lambda: _as_watcher(clusters.client(MAIN_CLUSTER, WATCHER))),
             (AUDITOR, lambda: _as_auditor(clusters.client(MAIN_CLUSTER, AUDITOR), system)),
+            (CARETAKER, lambda: _as_caretaker(clusters.client(MAIN_CLUSTER, CARETAKER), scratch)),
         ):
             findings.append(await _look(f"user {user.name.removeprefix('jazzaam_')}", look))
         findings.append(await _look("release", lambda: _release(application)))
@@ -159,6 +160,12 @@ async def _as_watcher(client: Client) -> str:
 async def _as_auditor(client: Client, system: str) -> str:
     await client[system]["auditlogs"].find_one({}, {"_id": 1})
     return "may read the audit log"
+
+
+async def _as_caretaker(client: Client, scratch: str) -> str:
+    await _drop(client, scratch)
+    await client.admin.command("usersInfo", 1, filter={"user": scratch})
+    return "may remove what has ended"
 
 
 async def _keys(application: Application) -> str:

@@ -1,15 +1,24 @@
 """From a request to who calls: a session, or an API key; and to their company in the shared database."""
 
+from datetime import timedelta
 from functools import partial
 from typing import Annotated, Final
 
 import structlog
+from bson import ObjectId
 from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from jazzaam.config import Settings
-from jazzaam.control.accounts.errors import NoCompany, NotAPerson, SecondFactorRequired, TokenRefused
-from jazzaam.control.accounts.models import Principal
+from jazzaam.control.accounts.errors import (
+    ConfirmationNeeded,
+    NoCompany,
+    NotAPerson,
+    SecondFactorRequired,
+    SupportReadsOnly,
+    TokenRefused,
+)
+from jazzaam.control.accounts.models import NEVER, Principal
 from jazzaam.control.accounts.sessions import Sessions
 from jazzaam.control.accounts.tokens import AccessTokens
 from jazzaam.control.api_keys.errors import ApiKeyRefused
@@ -19,6 +28,7 @@ from jazzaam.control.memberships.access import Access
 from jazzaam.control.memberships.models import Member
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.requests import body_if_idempotent, request_key
+from jazzaam.control.sessions.repository import SessionRepository
 from jazzaam.errors import Forbidden, Unauthenticated
 from jazzaam.tenancy.errors import TenantSuspended
 from jazzaam.tenancy.models import TenantStatus
@@ -27,6 +37,8 @@ from jazzaam.web.at_end import at_end
 from jazzaam.web.origin import address_of, agent_of, network_of, request_id_of
 from jazzaam.web.rate_limits import RateLimits
 
+CONFIRMATION_LASTS: Final = timedelta(minutes=5)
+"""How long what asks for a recent proof of who somebody is goes on without another."""
 _HOUR: Final = 3600
 _QUARTER: Final = 900
 _OF_PERSONS: Final = (Access.session, Access.platform_admin)
@@ -41,7 +53,18 @@ API_KEY = APIKeyHeader(
 
 
 async def current_principal(request: Request) -> Principal:
-    """Give who is signed in.
+    """Return who is signed in as themselves; raises `SupportReadsOnly` for a look into a company.
+
+    Raises what `session_principal` raises, too.
+    """
+    principal = await session_principal(request)
+    if principal.is_support:
+        raise SupportReadsOnly
+    return principal
+
+
+async def session_principal(request: Request) -> Principal:
+    """Return who a session is of, also one that only looks into a company.
 
     Raises `Unauthenticated` without a token, `TokenRefused` for one that is forged, over, of another
     kind, or whose session, account or membership has ended or changed.
@@ -70,11 +93,11 @@ async def current_member(request: Request) -> Member:
     """Give who acts in a company: a person by their session, or a program by its API key.
 
     Whether the company itself is open is asked where it is entered. Raises `ApiKeyRefused`, and for a
-    person `NoCompany` and `SecondFactorRequired` besides what `current_principal` raises.
+    person `NoCompany` and `SecondFactorRequired` besides what `session_principal` raises.
     """
     key = request.headers.get("x-api-key")
     if key is None:
-        return member_of(await current_principal(request))
+        return member_of(await session_principal(request))
     if "authorization" in request.headers:
         raise ApiKeyRefused("Send an access token or an API key, not both.")
     keys: ApiKeys = request.app.state.api_keys
@@ -84,10 +107,10 @@ async def current_member(request: Request) -> Member:
 async def admit(request: Request, needed: str) -> None:
     """Go on only for who may send a body to a route that states this need.
 
-    Raises what `current_member` and `current_principal` raise.
+    Raises what `current_member` and `session_principal` raise.
     """
     if needed in _OF_PERSONS:
-        await current_principal(request)
+        await session_principal(request)
     else:
         await current_member(request)
 
@@ -111,6 +134,24 @@ async def in_person(request: Request) -> None:
     """Go on only for a person; raises `NotAPerson` for an API key."""
     if "x-api-key" in request.headers:
         raise NotAPerson
+
+
+async def recently_confirmed(request: Request) -> None:
+    """Go on only for a person who proved who they are within five minutes, or for an API key.
+
+    What carries a company away, or opens it for longer than a session, asks for it: a stolen token is not
+    enough. Raises `ConfirmationNeeded`.
+    """
+    if "x-api-key" in request.headers:
+        return
+    principal, control = await session_principal(request), request.app.state.control
+    now = control.clock.now()
+    if now - principal.authenticated_at <= CONFIRMATION_LASTS:
+        return
+    rows = SessionRepository(request.app.state.deployment.system())
+    row = await rows.find(ObjectId(principal.session_id), now) or {}  # it may be proved this very second
+    if now - (row.get("authenticatedAt") or NEVER) > CONFIRMATION_LASTS:
+        raise ConfirmationNeeded
 
 
 async def company_person(request: Request) -> Member:
@@ -206,6 +247,8 @@ def member_of(principal: Principal) -> Member:
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+SessionPrincipal = Annotated[Principal, Depends(session_principal)]
+RECENTLY_CONFIRMED = Depends(recently_confirmed)
 CompanyMember = Annotated[Member, Depends(company_member)]
 CompanyOwner = Annotated[Member, Depends(company_owner)]
 CompanyPerson = Annotated[Member, Depends(company_person)]
@@ -216,7 +259,7 @@ PlaneOnce = Annotated[ControlPlane, Depends(open_plane_once)]
 IN_PERSON = [Depends(BEARER)]
 PERSON_ONLY = [*IN_PERSON, Depends(in_person)]
 SIGNED_IN = [Depends(BEARER), Depends(API_KEY)]
-PERSON_ERRORS = (Unauthenticated, TokenRefused)
+PERSON_ERRORS = (Unauthenticated, TokenRefused, SupportReadsOnly)
 """What every route of whoever is signed in can answer with."""
 COMPANY_ERRORS = (
     *PERSON_ERRORS,

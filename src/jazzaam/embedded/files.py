@@ -54,6 +54,15 @@ def write_private(path: Path, text: str) -> None:
     draft.replace(path)
 
 
+def make_private(folder: Path) -> None:
+    """Take from everybody else what they may do with the files below a folder of ours."""
+    for path in folder.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # a server may be removing it
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            if mode & 0o077 and not path.is_symlink():
+                path.chmod(mode & ~0o077)
+
+
 def lock_folder(folder: Path) -> IO[str]:
     """Hold the folder for this process until the file returned is closed.
 

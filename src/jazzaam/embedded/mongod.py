@@ -26,7 +26,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 from jazzaam.embedded.diagnosis import explain, lacks_space
 from jazzaam.embedded.errors import CannotStart
-from jazzaam.embedded.files import kept_secret, private_folder
+from jazzaam.embedded.files import kept_secret, make_private, private_folder, write_private
 from jazzaam.embedded.lifeline import die_with_parent
 from jazzaam.embedded.users import User, bring_users
 
@@ -82,6 +82,7 @@ async def running_mongod(
         kept_secret(secrets / f"{user.name}.password")
     kept_secret(secrets / f"{ADMINISTRATOR}.password")
     kept_secret(secrets / "mongod.key", 500)
+    make_private(folder)  # what an earlier release left may be wider
     server = _Server(binary, folder, die_with_us=die_with_us)
     if not (folder / "data").is_dir():
         await _initialise(server, secrets)
@@ -111,12 +112,15 @@ class _Server:
             *_OPTIONS,
             *options,
         ]  # fmt: skip
-        with (self.folder / "mongod.out").open("wb") as output:
+        with os.fdopen(
+            os.open(self.folder / "mongod.out", os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb"
+        ) as output:
             return subprocess.Popen(  # noqa: S603 - our own arguments
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                umask=0o077,
                 start_new_session=True,  # the terminal's Ctrl-C is for us; we end it in turn
                 preexec_fn=partial(die_with_parent, os.getpid()) if self.die_with_us else None,  # noqa: PLW1509 - the supervisor has one thread
             )
@@ -172,7 +176,7 @@ async def _start_on_loopback(
             if isinstance(error, CannotStart) and "port is taken" in error.detail:
                 continue
             raise
-        remembered.write_text(str(port))
+        write_private(remembered, str(port))
         return process, port
     raise CannotStart("The embedded MongoDB finds no free port.")
 

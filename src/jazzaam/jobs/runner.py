@@ -32,7 +32,12 @@ _PUT_BACK_SECONDS = 2.0
 
 _HOPELESS = ("BadArguments", "WrongPlace")
 _RELEASE_LASTS = timedelta(days=3)
+_NEWEST_LASTS = timedelta(hours=1)
 _RELEASE_PAUSE = timedelta(seconds=60)
+
+
+async def _never() -> bool:
+    return False
 
 
 class WrongPlace(Exception):
@@ -60,6 +65,7 @@ class Runner:
 
     `open_context` opens the database a place names; it gives the job's first argument. `ended` hears of
     each job that has reached its end and that somebody asked for; one that comes by itself is nobody's.
+    `is_newest` tells whether no later release was here: then nobody else knows what this one does not.
     """
 
     registry: Registry
@@ -68,6 +74,7 @@ class Runner:
     lease: Lease = field(default_factory=Lease)
     computing: Computing = field(default_factory=Computing)
     ended: Callable[[JobContext], None] = lambda _: None
+    is_newest: Callable[[], Awaitable[bool]] = _never
 
     async def run(self, place: Place) -> None:
         """Run the job at `place`, if that attempt of it is due and not taken. Its failure is its row's.
@@ -212,10 +219,15 @@ class _OneRun:
         return False
 
     async def _not_ours(self, error: str) -> bool:
-        """Leave a job to a worker of the release that wrote it; give it up when none came for days."""
+        """Leave a job to a worker of the release that wrote it; give it up when none came.
+
+        After an hour where this release is the newest one, else after three days: by what the row says of
+        its age, and by how often it was handed over, since a row may say anything.
+        """
         claimed, now = self._claimed, self._runner.clock.now()
         log.warning("job.of_another_release", attempt=claimed.attempt, error=error)
-        if now - claimed.created_at > _RELEASE_LASTS:
+        lasts = _NEWEST_LASTS if await self._runner.is_newest() else _RELEASE_LASTS
+        if now - claimed.created_at > lasts or claimed.attempt * _RELEASE_PAUSE > lasts:
             log.error("job.dead", attempt=claimed.attempt, error=error)
             await self._settle(JobState.dead, lastError=error)
             return True

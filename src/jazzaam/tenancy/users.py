@@ -5,6 +5,8 @@
 - *watcher* hears the changes of a whole cluster, so it could read everything; `tenancy.watching`, the
   one module that uses it, asks for namespaces, ids and operations alone.
 - *auditor* adds rows to `auditlogs`, and can neither change nor remove one.
+- *caretaker* removes what has ended: databases and users; the worker uses it where the command line is
+  *operator*. It can make no user and give no right.
 - *operator* changes what exists: it drops databases and keeps users; the command line alone uses it.
 
 A dedicated tenant has a user of its own beside these; see `tenancy.credentials`.
@@ -86,4 +88,15 @@ OPERATOR: Final = ClusterUser(
         {"resource": {"cluster": True}, "actions": ("listDatabases", "serverStatus")},
     ),
 )
-CLUSTER_USERS: Final = (APP, RELAY, WATCHER, AUDITOR, OPERATOR)
+CARETAKER: Final = ClusterUser(
+    "jazzaam_caretaker",
+    (
+        {"resource": ANYWHERE, "actions": (*_USE, "dropCollection", "dropDatabase")},
+        {
+            "resource": {"db": "admin", "collection": ""},
+            "actions": ("dropUser", "dropRole", "viewUser", "viewRole"),
+        },
+        {"resource": {"cluster": True}, "actions": ("listDatabases", "serverStatus")},
+    ),
+)
+CLUSTER_USERS: Final = (APP, RELAY, WATCHER, AUDITOR, CARETAKER, OPERATOR)

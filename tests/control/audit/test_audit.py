@@ -7,10 +7,14 @@ from bson import ObjectId
 from pymongo.errors import OperationFailure
 from tests.conftest import PASSWORD
 
+from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.audit import repository
 from jazzaam.control.audit.models import AUDIT_LOGS
 from jazzaam.control.audit.verifying import Finding, verify_chain
+from jazzaam.control.erasing import forget_in_logs
+from jazzaam.control.memberships.models import Actor, ActorKind
 from jazzaam.control.memberships.permissions import Role
+from jazzaam.control.plane import ControlPlane
 from jazzaam.features import registry
 from jazzaam.jobs.models import JOBS
 from jazzaam.jobs.registry import Fired
@@ -209,14 +213,36 @@ class TestVerifying:
         assert kinds(await verify(application, acme)) == []
         assert kinds(await verify(application, acme, heads)) == [Finding.cut_off]
 
-    async def test_an_erased_person_leaves_a_chain_that_holds(self, chain, acme, application):
+    async def test_an_erased_person_leaves_a_chain_that_holds(self, chain, acme, application, run_jobs):
         system = application.deployment.system()
-        erased = await repository.forget_in_logs(system, ObjectId(acme.id), acme.email)
+        plane = ControlPlane(system, application.control)
+        account = await AccountRepository(system).get(ObjectId(acme.id))
+        before = await repository.rows_about(system, account.id, account.email)
+        await forget_in_logs(plane, account, Actor(ActorKind.operator, "cli"))
+        early = await verify(application, acme)
+        await run_jobs()
 
         report = await verify(application, acme)
+        erased = len(before[ObjectId(acme.id)])
         assert erased >= 4
+        assert {one.finding for one in early.findings} == {Finding.emptied}  # its entry waits
         assert report.findings == []
         assert report.erased == erased
+
+    async def test_a_row_that_is_emptied_without_an_entry_counts_as_tampered_with(
+        self, chain, acme, application
+    ):
+        """Whoever emptied the rows of what they had done was taken for a person that was erased."""
+        two = {"companyId": ObjectId(acme.id), "seq": {"$in": [1, 3]}}
+        await chain.update_many(two, {"$unset": {"personal": ""}})
+
+        report = await verify(application, acme)
+
+        assert [(one.seq, one.finding) for one in report.findings] == [
+            (1, Finding.emptied),
+            (3, Finding.emptied),
+        ]
+        assert report.erased == 0
 
 
 def kinds(report):

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 from bson import ObjectId
+from tests.conftest import PASSWORD
 
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.memberships.permissions import Role
@@ -134,3 +135,64 @@ async def test_a_bad_grant_is_named(client, acme, body):
     answer = await client.post(GRANTS, json={"reason": "please look", **body}, headers=acme.headers)
 
     assert answer.status_code == 422
+
+
+class TestALookIsNoMore:
+    """A look into a company opened a session of the admin's own, for 30 days."""
+
+    CLOSED = (
+        ("post", "/api/v1/auth/switch-company", {"companyId": "f" * 24}),
+        ("post", "/api/v1/companies", {"companyName": "Mine"}),
+        ("post", "/api/v1/auth/change-password", {"oldPassword": PASSWORD, "newPassword": "y" * 14}),
+        ("post", "/api/v1/auth/confirm", {"password": PASSWORD}),
+        ("post", "/api/v1/auth/logout-all", None),
+        ("get", "/api/v1/auth/sessions", None),
+        ("patch", "/api/v1/me", {"fullName": "x"}),
+        ("post", "/api/v1/auth/totp", {"password": PASSWORD}),
+        ("get", "/api/v1/admin/tenants", None),
+        ("get", "/api/v1/admin/waitlist", None),
+    )
+
+    async def test_it_opens_nothing_but_reads_of_that_workspace(
+        self, client, acme, globex, admin, subtests
+    ):
+        await let_in(client, acme)
+        await let_in(client, globex)
+        headers, _ = await enter(client, admin, acme)
+        for method, path, body in [
+            *self.CLOSED,
+            ("post", f"/api/v1/admin/tenants/{globex.id}/enter", None),
+            ("get", f"/api/v1/admin/tenants/{acme.id}", None),
+            ("post", "/api/v1/auth/switch-company", {"companyId": acme.id}),
+        ]:
+            with subtests.test(path=path):
+                refused = await client.request(method, path, json=body, headers=headers)
+                assert refused.status_code == 403
+                assert refused.json()["type"] == "/problems/SupportReadsOnly"
+        assert (await client.get("/api/v1/leads", headers=headers)).status_code == 200
+        assert (await client.get("/api/v1/me", headers=headers)).json()["platformAdmin"] is True
+
+    @pytest.mark.parametrize("how", ["logout", "logout-all", "session"])
+    async def test_it_ends_when_the_admin_signs_out(self, client, acme, admin, how):
+        await let_in(client, acme)
+        headers, _ = await enter(client, admin, acme)
+        assert (await client.get("/api/v1/leads", headers=headers)).status_code == 200
+        if how == "session":
+            mine = (await client.get("/api/v1/auth/sessions", headers=admin.headers)).json()["items"]
+            own = next(one["id"] for one in mine if one["current"])
+            ended = await client.delete(f"/api/v1/auth/sessions/{own}", headers=admin.headers)
+        else:
+            ended = await client.post(f"/api/v1/auth/{how}", headers=admin.headers)
+        assert ended.status_code == 204
+
+        async with asyncio.timeout(1):
+            while (await client.get("/api/v1/leads", headers=headers)).status_code != 401:
+                await asyncio.sleep(0.01)
+
+    async def test_who_looks_may_stop_looking_and_stays_signed_in(self, client, acme, admin):
+        await let_in(client, acme)
+        headers, _ = await enter(client, admin, acme)
+
+        assert (await client.post("/api/v1/auth/logout", headers=headers)).status_code == 204
+
+        assert (await client.get("/api/v1/me", headers=admin.headers)).status_code == 200

@@ -25,6 +25,7 @@ from jazzaam.control.dependencies import (
     CurrentPrincipal,
     Plane,
     PlaneOnce,
+    SessionPrincipal,
     limits_of,
 )
 from jazzaam.control.memberships.access import Access, needs
@@ -116,7 +117,7 @@ async def resend_code(request: Request, body: ResendCode, plane: Plane) -> Respo
     response_model=Me,
     responses=documented(*PERSON_ERRORS),
 )
-async def me(principal: CurrentPrincipal, plane: Plane) -> Response:
+async def me(principal: SessionPrincipal, plane: Plane) -> Response:
     """Read the account that is signed in, its companies, and what it may do in the present one."""
     return json_response(_me(principal, await service.profile(plane, principal)))
 

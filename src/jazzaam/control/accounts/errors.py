@@ -53,3 +53,11 @@ class SecondFactorNext(Unauthenticated):
     def __init__(self, sign_in_token: str = "") -> None:
         super().__init__()
         self.members = {"signInToken": sign_in_token}
+
+
+class ConfirmationNeeded(Forbidden):
+    """Prove who you are first: POST /auth/confirm with your password or a code; it lasts 5 minutes."""
+
+
+class SupportReadsOnly(Forbidden):
+    """A support session reads the company that lets it, and does nothing else."""

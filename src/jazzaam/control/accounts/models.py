@@ -1,7 +1,7 @@
 """What accounts keep: registrations that wait for their code, and sessions."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -12,6 +12,8 @@ from jazzaam.control.memberships.permissions import Permission, Role
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 
 SESSION_LASTS: Final = timedelta(days=30)
+NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""When somebody last proved who they are, of whom nothing says when."""
 
 SESSIONS: Final = CollectionSpec(
     "sessions",
@@ -37,7 +39,9 @@ class AccountType(StrEnum):
 class Session:
     """A sign-in that can be refreshed; `seed` and `generation` give its refresh token.
 
-    `grant_id` is the support grant of a platform admin's session in a company that is not theirs.
+    `grant_id` is the support grant of a platform admin's session in a company that is not theirs, and
+    `parent_id` the session of theirs it was begun from, with which it ends. `authenticated_at` is when who
+    is signed in proved who they are: with a password, a code, or at a provider.
     """
 
     id: ObjectId
@@ -47,7 +51,9 @@ class Session:
     membership_version: int
     generation: int
     seed: bytes
+    authenticated_at: datetime | None = None
     grant_id: ObjectId | None = None
+    parent_id: ObjectId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Principal:
     """Who is signed in, and where; `member` is None for an account without a company.
 
     `role_version` is what a token must have been made with. One who `lacks_second_factor` has to set it up
-    before the company lets them in.
+    before the company lets them in. `authenticated_at` is when they last proved who they are.
     """
 
     session_id: str
@@ -78,6 +84,12 @@ class Principal:
     role_version: int
     platform_admin: bool
     lacks_second_factor: bool
+    authenticated_at: datetime
+
+    @property
+    def is_support(self) -> bool:
+        """Tell a platform admin's look into a company that lets them: it reads, and opens nothing else."""
+        return self.member is not None and self.member.actor.kind is ActorKind.support
 
     @property
     def actor(self) -> Actor:

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from bson import ObjectId
 
@@ -30,8 +31,12 @@ async def open_session(
     account_id: ObjectId,
     membership: Membership | None,
     proof: Callable[[], Awaitable[None]],
+    *,
+    authenticated_at: datetime | None = None,
 ) -> TokenPair:
     """Begin a session in a company, or in none, and tell the audit log.
+
+    `authenticated_at` is when the person proved who they are, if not now.
 
     `proof` shows, in the same change, that what lets somebody in still does: a password may be reset, or
     all sessions ended, while it was looked at. It writes what such an end writes, so that one waits for
@@ -40,13 +45,17 @@ async def open_session(
 
     async def work() -> Session:
         await proof()
-        return await write_session(plane, account_id, membership)
+        return await write_session(plane, account_id, membership, authenticated_at=authenticated_at)
 
     return tokens_of(plane, await plane.change(work))
 
 
 async def write_session(
-    plane: ControlPlane, account_id: ObjectId, membership: Membership | None
+    plane: ControlPlane,
+    account_id: ObjectId,
+    membership: Membership | None,
+    *,
+    authenticated_at: datetime | None = None,
 ) -> Session:
     """Begin a session in the running change; its tokens are made when that is durable."""
     now = plane.clock.now()
@@ -58,6 +67,7 @@ async def write_session(
         membership_version=membership.version if membership else 0,
         generation=1,
         seed=secrets.token_bytes(16),
+        authenticated_at=authenticated_at or now,
     )
     await AccountRepository(plane.db).note_network(account_id, plane.network)
     await SessionRepository(plane.db).add(session, plane.origin_of(), now, now + SESSION_LASTS)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bson import ObjectId
 
 from jazzaam.clock import Clock
-from jazzaam.control.accounts.models import SESSIONS, Principal
+from jazzaam.control.accounts.models import NEVER, SESSIONS, Principal
 from jazzaam.control.accounts.standing import active_account, standing_in
 from jazzaam.control.companies.models import COMPANIES
 from jazzaam.control.memberships.models import Actor, ActorKind, Member
@@ -61,8 +61,9 @@ class Sessions:
             account_id=row["accountId"],
             member=place.value.member,
             role_version=place.value.role_version,
-            platform_admin=account.get("platformAdmin") is True,
+            platform_admin=account.get("platformAdmin") is True and row.get("grantId") is None,
             lacks_second_factor=place.value.lacks_second_factor,
+            authenticated_at=row.get("authenticatedAt") or NEVER,
         )
         own = [Source(SESSIONS.name, row["_id"]), Source(COMPANIES.name, row["accountId"])]
         return Loaded(principal, [*own, *place.sources])

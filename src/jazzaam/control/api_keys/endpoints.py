@@ -3,7 +3,7 @@
 from bson import ObjectId
 from fastapi import APIRouter, Response
 
-from jazzaam.control.accounts.errors import NotAPerson
+from jazzaam.control.accounts.errors import ConfirmationNeeded, NotAPerson
 from jazzaam.control.api_keys import service
 from jazzaam.control.api_keys.errors import ApiKeyNotFound, TooManyApiKeys
 from jazzaam.control.api_keys.schemas import ApiKeyCreate, ApiKeyList, ApiKeyMade
@@ -11,6 +11,7 @@ from jazzaam.control.api_keys.service import NewApiKey
 from jazzaam.control.dependencies import (
     COMPANY_ERRORS,
     IN_PERSON,
+    RECENTLY_CONFIRMED,
     SIGNED_IN,
     CompanyMember,
     CompanyPerson,
@@ -42,10 +43,10 @@ async def list_keys(member: CompanyMember, plane: Plane) -> Response:
     "",
     status_code=201,
     summary="Make an API key",
-    dependencies=IN_PERSON,
+    dependencies=[*IN_PERSON, RECENTLY_CONFIRMED],
     openapi_extra=needs(Permission.settings_write),
     response_model=ApiKeyMade,
-    responses=documented(*COMPANY_ERRORS, NotAPerson, TooManyApiKeys),
+    responses=documented(*COMPANY_ERRORS, NotAPerson, ConfirmationNeeded, TooManyApiKeys),
 )
 async def create_key(body: ApiKeyCreate, member: CompanyPerson, plane: Plane) -> Response:
     """Make a key that can do what its scopes name, for as long as who makes it may; it is shown once."""

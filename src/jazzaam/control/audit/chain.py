@@ -8,7 +8,7 @@ covered by a salted digest: it can be erased without breaking anything, and not 
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import bson
@@ -25,6 +25,26 @@ COVERED: Final = (
 """What of a row its code covers, in this order."""
 
 _SALT_BYTES: Final = 16
+
+
+def ranges_of(numbers: Sequence[int]) -> list[str]:
+    """Write ascending numbers as ranges: `1-3`, `7`."""
+    ranges: list[tuple[int, int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][1] == number - 1:
+            ranges[-1] = (ranges[-1][0], number)
+        else:
+            ranges.append((number, number))
+    return [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
+
+
+def is_in_ranges(number: int, ranges: Iterable[str]) -> bool:
+    """Tell whether a number is in ranges that `ranges_of` wrote; what is no range holds none."""
+    for text in ranges:
+        first, _, last = text.partition("-")
+        if first.isdecimal() and (last or first).isdecimal() and int(first) <= number <= int(last or first):
+            return True
+    return False
 
 
 def personal_part(known: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,8 @@ class Resource(StrEnum):
     """What it was done to."""
 
     account = "user"
+    person = "person"
+    """Whose name and places were taken out of the log: `fields` say of which rows, by their numbers."""
     session = "session"
     password = "password"  # noqa: S105 - the name of a thing
     second_factor = "secondFactor"

@@ -1,6 +1,6 @@
 """Every query on the audit log."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -150,14 +150,30 @@ async def appended(db: SystemDatabase) -> AsyncIterator[tuple[ObjectId, ObjectId
         yield job["_id"], job["args"].get("company_id")
 
 
-async def forget_in_logs(db: SystemDatabase, account_id: ObjectId, email: str) -> int:
-    """Take away, in every chain, what tells of an account's person; gives how many rows there were.
-
-    Acts as *operator*: who writes the log cannot. The chains still hold.
-    """
+async def rows_about(
+    db: SystemDatabase, account_id: ObjectId, email: str
+) -> dict[ObjectId | None, list[int]]:
+    """Find, in every chain, the rows that tell of an account's person: their numbers by company."""
     rows = db.unscoped(AUDIT_LOGS, "a person is erased")
-    theirs = {"$or": [{"actor.id": str(account_id)}, {"personal.values.email": email}]}
-    return await rows.update_many(theirs, {"$unset": {"personal": ""}})
+    theirs: Document = {"$or": [{"actor.id": str(account_id)}, {"personal.values.email": email}]}
+    found: dict[ObjectId | None, list[int]] = {}
+    async for row in rows.find(
+        {**theirs, "personal": {"$exists": True}},
+        {"companyId": 1, "seq": 1},
+        sort=[("companyId", 1), ("seq", 1)],
+    ):
+        found.setdefault(row["companyId"], []).append(row["seq"])
+    return found
+
+
+async def forget_rows(db: SystemDatabase, company_id: ObjectId | None, numbers: Sequence[int]) -> None:
+    """Take away what tells of a person in some rows of a chain, which still holds.
+
+    Acts as *operator*: who writes the log cannot.
+    """
+    await CompanyScope(db, company_id)[AUDIT_LOGS].update_many(
+        {"seq": {"$in": list(numbers)}}, {"$unset": {"personal": ""}}
+    )
 
 
 async def forget_in_jobs(db: SystemDatabase | TenantDatabase, account_id: ObjectId, email: str) -> None:

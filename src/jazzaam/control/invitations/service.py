@@ -142,7 +142,8 @@ async def accept(
             company=invitation.company_id,
             values={"email": invitation.email, "role": str(invitation.role)},
         )
-        return await write_session(plane, account_id, membership)
+        proved_at = principal.authenticated_at if principal else None
+        return await write_session(plane, account_id, membership, authenticated_at=proved_at)
 
     return tokens_of(plane, await plane.change(work))
 

@@ -10,6 +10,8 @@ class Permission(StrEnum):
     company_read = "company:read"
     company_write = "company:write"
     company_delete = "company:delete"
+    company_export = "company:export"
+    """Everything of the company in one file, also what its members deleted, and its forms' tokens."""
     team_invite = "team:invite"
     team_remove = "team:remove"
     team_manage = "team:manage"

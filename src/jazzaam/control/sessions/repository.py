@@ -17,6 +17,7 @@ _SESSION_FIELDS: Final = {
     "grantId": 1,
     "seed": 1,
     "refreshedAt": 1,
+    "authenticatedAt": 1,
     "expiresAt": 1,
 }
 _SHOWN_SESSION: Final = {"companyId": 1, "address": 1, "agent": 1, "createdAt": 1, "refreshedAt": 1}
@@ -39,6 +40,8 @@ class SessionRepository:
                 "companyId": session.company_id,
                 "membershipId": session.membership_id,
                 "grantId": session.grant_id,
+                "parentId": session.parent_id,
+                "authenticatedAt": session.authenticated_at,
                 "generation": session.generation,
                 "seed": session.seed,
                 "address": origin.address,
@@ -83,10 +86,16 @@ class SessionRepository:
         """End an account's sessions in a company."""
         await self._rows.delete_many({"accountId": account_id, "companyId": company_id})
 
-    async def end(self, session_id: ObjectId, account_id: ObjectId | None = None) -> bool:
-        """End a session, with `account_id` only that account's; False when there is none."""
-        mine = {} if account_id is None else {"accountId": account_id}
-        return await self._rows.delete_many({"_id": session_id, **mine}) > 0
+    async def confirm(self, session_id: ObjectId, at: datetime) -> bool:
+        """Note that who is signed in has proved who they are; False when the session has ended."""
+        return await self._rows.update_one(
+            {"_id": session_id, "expiresAt": {"$gt": at}}, {"$set": {"authenticatedAt": at}}
+        )
+
+    async def end(self, session_id: ObjectId, account_id: ObjectId) -> bool:
+        """End a session of an account, and those begun from it; False when there is none."""
+        theirs = {"accountId": account_id, "$or": [{"_id": session_id}, {"parentId": session_id}]}
+        return await self._rows.delete_many(theirs) > 0
 
     async def end_all(self, account_id: ObjectId, *, but: ObjectId | None = None) -> int:
         """End all sessions of an account, but one; gives how many there were."""

@@ -17,14 +17,17 @@ from jazzaam.control.dependencies import (
     PERSON_ERRORS,
     CurrentPrincipal,
     Plane,
+    SessionPrincipal,
     limits_of,
+    spend_code,
+    spend_password,
     spend_sign_in,
 )
 from jazzaam.control.memberships.access import Access, needs
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.sign_in import service
-from jazzaam.control.sign_in.errors import CompanyNotFound, SessionNotFound
-from jazzaam.control.sign_in.schemas import Login, Refresh, SessionList, SwitchCompany
+from jazzaam.control.sign_in.errors import CompanyNotFound, NotConfirmed, SessionNotFound
+from jazzaam.control.sign_in.schemas import Confirm, Login, Refresh, SessionList, SwitchCompany
 from jazzaam.control.sign_in.service import Credentials
 from jazzaam.errors import TooManyRequests
 from jazzaam.web.input import IdInPath
@@ -77,6 +80,23 @@ async def refresh(body: Refresh, plane: Plane) -> Tokens:
 
 
 @router.post(
+    "/confirm",
+    status_code=204,
+    summary="Prove again who I am",
+    dependencies=IN_PERSON,
+    openapi_extra=_OWN,
+    responses=documented(*PERSON_ERRORS, NotConfirmed, TooManyRequests),
+)
+async def confirm(request: Request, body: Confirm, principal: CurrentPrincipal, plane: Plane) -> None:
+    """Prove who is signed in, for what asks for it: new API keys and exports, for five minutes."""
+    if body.code is not None:
+        await spend_code(request, str(principal.account_id))
+    else:
+        await spend_password(request, principal)
+    await service.confirm(plane, principal, body.password, body.code)
+
+
+@router.post(
     "/logout",
     status_code=204,
     summary="Sign out",
@@ -84,7 +104,7 @@ async def refresh(body: Refresh, plane: Plane) -> Tokens:
     openapi_extra=_OWN,
     responses=documented(*PERSON_ERRORS),
 )
-async def logout(principal: CurrentPrincipal, plane: Plane) -> None:
+async def logout(principal: SessionPrincipal, plane: Plane) -> None:
     """End this session, here and in every process."""
     await service.log_out(plane, principal)
 

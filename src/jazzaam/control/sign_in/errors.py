@@ -1,6 +1,6 @@
 """What can go wrong with a session."""
 
-from jazzaam.errors import NotFound
+from jazzaam.errors import FieldError, InvalidInput, NotFound
 
 
 class SessionNotFound(NotFound):
@@ -9,3 +9,10 @@ class SessionNotFound(NotFound):
 
 class CompanyNotFound(NotFound):
     """You work in no company of this id."""
+
+
+class NotConfirmed(InvalidInput):
+    """This is neither your password nor a code of your second factor."""
+
+    def __init__(self) -> None:
+        super().__init__([FieldError("", "wrong", "is not right")])

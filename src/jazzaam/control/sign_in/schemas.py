@@ -1,9 +1,9 @@
 """Bodies of the sign-in routes."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import StringConstraints
+from pydantic import StringConstraints, model_validator
 
 from jazzaam.control.accounts.schemas import Address, PresentedPassword
 from jazzaam.identifiers import OBJECT_ID_PATTERN
@@ -16,6 +16,19 @@ class Login(Input):
     email: Address
     password: PresentedPassword
     code: SecondFactorCode | None = None
+
+
+class Confirm(Input):
+    """The account's password, or a code of its second factor."""
+
+    password: PresentedPassword | None = None
+    code: SecondFactorCode | None = None
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if (self.password is None) == (self.code is None):
+            raise ValueError("needs a password or a code")
+        return self
 
 
 class Refresh(Input):

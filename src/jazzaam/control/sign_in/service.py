@@ -26,7 +26,7 @@ from jazzaam.control.plane import ControlPlane
 from jazzaam.control.registrations.repository import RegistrationRepository
 from jazzaam.control.second_factor.service import is_right_code
 from jazzaam.control.sessions.repository import SessionRepository
-from jazzaam.control.sign_in.errors import CompanyNotFound, SessionNotFound
+from jazzaam.control.sign_in.errors import CompanyNotFound, NotConfirmed, SessionNotFound
 from jazzaam.logging import get_logger
 from jazzaam.tenancy.database import Document
 
@@ -135,7 +135,7 @@ async def refresh(plane: ControlPlane, refresh_token: str) -> TokenPair:
         await sessions.advance(claims.session_id, claims.generation, now)
         or _used_just_now(await sessions.find(claims.session_id, now), claims.generation, now)
     ):
-        await sessions.end(claims.session_id)
+        await sessions.end(claims.session_id, row["accountId"])
         log.warning("session.reuse_detected", account=str(row["accountId"]))
         raise TokenRefused
     session = Session(
@@ -174,7 +174,7 @@ async def log_out(plane: ControlPlane, principal: Principal) -> None:
     """End this session; its tokens are refused everywhere within a second."""
 
     async def work() -> None:
-        await SessionRepository(plane.db).end(ObjectId(principal.session_id))
+        await SessionRepository(plane.db).end(ObjectId(principal.session_id), principal.account_id)
         _tell_end(plane, principal, principal.session_id)
 
     await plane.change(work)
@@ -224,8 +224,38 @@ async def switch_company(plane: ControlPlane, principal: Principal, company_id: 
     if membership is None or not membership.is_active:
         raise CompanyNotFound
     return await open_session(
-        plane, principal.account_id, membership, lambda: proved_by_session(plane, principal)
+        plane,
+        principal.account_id,
+        membership,
+        lambda: proved_by_session(plane, principal),
+        authenticated_at=principal.authenticated_at,
     )
+
+
+async def confirm(
+    plane: ControlPlane, principal: Principal, password: str | None, code: str | None
+) -> None:
+    """Prove again who is signed in, with the password or a code of the second factor.
+
+    Raises `NotConfirmed`, or `TokenRefused` when the session has ended meanwhile.
+    """
+    account = await AccountRepository(plane.db).get(principal.account_id)
+    factor = account.second_factor if account else None
+    if account is None or not account.is_active:
+        raise TokenRefused
+    if code is not None and factor is not None:
+        right = await is_right_code(plane, account.id, factor, code)
+    else:
+        passwords = plane.services.passwords
+        right = (await passwords.verify(account.password_hash, password or "", plane.network)).right
+    if not right:
+        raise NotConfirmed
+
+    async def work() -> None:
+        if not await SessionRepository(plane.db).confirm(ObjectId(principal.session_id), plane.clock.now()):
+            raise TokenRefused
+
+    await plane.change(work)
 
 
 def _tell_end(plane: ControlPlane, principal: Principal, session_id: str) -> None:

@@ -58,9 +58,10 @@ async def end_grant(plane: ControlPlane, member: Member, grant_id: ObjectId) -> 
 
 
 async def enter(plane: ControlPlane, admin: Principal, company_id: ObjectId) -> TokenPair:
-    """Begin a session that looks into a company, until its grant is over; raises `NotGranted`.
+    """Begin a session that looks into a company; raises `NotGranted`.
 
-    The company's own audit log tells of it.
+    It ends with the grant, and with the session of the admin that it is begun from. The company's own audit
+    log tells of it.
     """
     now = plane.clock.now()
     running = await SupportGrantRepository(plane.db, company_id).running(now)
@@ -75,6 +76,7 @@ async def enter(plane: ControlPlane, admin: Principal, company_id: ObjectId) -> 
         generation=1,
         seed=secrets.token_bytes(16),
         grant_id=running.id,
+        parent_id=ObjectId(admin.session_id),
     )
 
     async def work() -> None:

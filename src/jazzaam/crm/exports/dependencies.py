@@ -7,13 +7,13 @@ from bson import ObjectId
 from fastapi import Depends, Query, Request
 
 from jazzaam.control.accounts.sessions import Sessions
-from jazzaam.control.dependencies import current_member, current_principal, member_of
+from jazzaam.control.dependencies import current_member, member_of, session_principal
 from jazzaam.control.memberships.models import Member
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.plane import ControlServices
 from jazzaam.crm.dependencies import open_workspace_as
 from jazzaam.crm.exports.errors import ExportNotFound
-from jazzaam.crm.exports.service import read_link
+from jazzaam.crm.exports.service import Link, read_link
 from jazzaam.crm.workspace import Workspace
 from jazzaam.web.input import IdInPath
 
@@ -23,10 +23,14 @@ LinkQuery = Annotated[
 
 
 class Download(NamedTuple):
-    """An export somebody may fetch; `still` raises when they may no more."""
+    """An export somebody may fetch; `still` raises when they may no more.
+
+    `link_id` is the link they have to it, if they are not signed in.
+    """
 
     workspace: Workspace
     export_id: ObjectId
+    link_id: ObjectId | None
     still: Callable[[], Awaitable[None]]
 
 
@@ -37,7 +41,8 @@ async def open_download(request: Request, exportId: IdInPath, link: LinkQuery = 
     Raises `ExportNotFound` for a bad link.
     """
     export_id = ObjectId(exportId)
-    session_id = await _session_of(request, export_id, link)
+    found = await _read(request, export_id, link)
+    session_id = found.session_id if found else await _own_session(request)
 
     async def who() -> Member:
         return await (current_member(request) if session_id is None else _in_session(request, session_id))
@@ -46,24 +51,29 @@ async def open_download(request: Request, exportId: IdInPath, link: LinkQuery = 
 
     async def still() -> None:
         member = await who()
-        member.require(Permission.leads_export)
+        member.require(Permission.company_export)
         await request.app.state.deployment.tenancy.confirm(workspace.db)
 
-    return Download(workspace, export_id, still)
+    return Download(workspace, export_id, found.id if found else None, still)
 
 
-async def _session_of(request: Request, export_id: ObjectId, link: str | None) -> str | None:
-    """Say whose session fetches; None for an API key. Nothing of a link is read before its signature."""
+async def _own_session(request: Request) -> str | None:
+    """Return the session of who is signed in; None for an API key."""
+    by_key = "x-api-key" in request.headers
+    return None if by_key else (await session_principal(request)).session_id
+
+
+async def _read(request: Request, export_id: ObjectId, link: str | None) -> Link | None:
+    """Read a link, nothing of it before its signature; raises `ExportNotFound` for a bad one."""
     if link is None:
-        by_key = "x-api-key" in request.headers
-        return None if by_key else (await current_principal(request)).session_id
+        return None
     control: ControlServices = request.app.state.control
     found = read_link(control.keyring, link, control.clock.now())
     if found is None or found.export_id != export_id:
         raise ExportNotFound
     if (await _in_session(request, found.session_id)).tenant_id != found.tenant_id:
         raise ExportNotFound
-    return found.session_id
+    return found
 
 
 async def _in_session(request: Request, session_id: str) -> Member:

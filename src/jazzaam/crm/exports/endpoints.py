@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from jazzaam.control.dependencies import SIGNED_IN, current_principal
+from jazzaam.control.accounts.errors import ConfirmationNeeded
+from jazzaam.control.dependencies import RECENTLY_CONFIRMED, SIGNED_IN, session_principal
 from jazzaam.control.memberships.access import needs
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.requests import IDEMPOTENT
@@ -12,12 +13,13 @@ from jazzaam.crm.exports import service
 from jazzaam.crm.exports.dependencies import OpenDownload
 from jazzaam.crm.exports.errors import ExportNotFound
 from jazzaam.crm.exports.schemas import ExportList, ExportRef
+from jazzaam.web.head import IS_HEAD
 from jazzaam.web.json import json_response
 from jazzaam.web.problems import documented
 
 router = APIRouter(prefix="/company/exports", tags=["company"], dependencies=SIGNED_IN)
 
-_NEEDS = needs(Permission.leads_export)
+_NEEDS = needs(Permission.company_export)
 
 
 @router.get(
@@ -28,9 +30,9 @@ _NEEDS = needs(Permission.leads_export)
     responses=documented(*MEMBER_ERRORS),
 )
 async def list_exports(request: Request, workspace: CurrentWorkspace) -> Response:
-    """List exports, the newest first; one that is done has an address that is good for ten minutes."""
+    """List exports, the newest first; one that is done has an address, good once within ten minutes."""
     by_key = "x-api-key" in request.headers
-    session_id = None if by_key else (await current_principal(request)).session_id
+    session_id = None if by_key else (await session_principal(request)).session_id
     return json_response({"items": await service.list_exports(workspace, session_id)})
 
 
@@ -38,10 +40,10 @@ async def list_exports(request: Request, workspace: CurrentWorkspace) -> Respons
     "",
     status_code=202,
     summary="Export the company",
-    dependencies=[IDEMPOTENT],
+    dependencies=[IDEMPOTENT, RECENTLY_CONFIRMED],
     openapi_extra=_NEEDS,
     response_model=ExportRef,
-    responses=documented(*MEMBER_WRITE_ERRORS),
+    responses=documented(*MEMBER_WRITE_ERRORS, ConfirmationNeeded),
 )
 async def request_export(workspace: CurrentWorkspace) -> Response:
     """Have everything of the company written to one file: a capsule, as `jazzaam tenants import` takes it.
@@ -66,14 +68,17 @@ async def request_export(workspace: CurrentWorkspace) -> Response:
         **documented(*MEMBER_WRITE_ERRORS, ExportNotFound),
     },
 )
-async def fetch_export(download: OpenDownload) -> StreamingResponse:
-    """Fetch an export's file, with the link of GET /company/exports or signed in.
+async def fetch_export(request: Request, download: OpenDownload) -> Response:
+    """Fetch an export's file, with the link of GET /company/exports, which is good once, or signed in.
 
     It breaks off within a second of when who fetches it may no more.
     """
-    workspace, export_id, still = download
-    file_id, size = await service.open_file(workspace, export_id)
+    workspace, export_id, link_id, still = download
+    fetch = IS_HEAD not in request.scope
+    file_id, size = await service.open_file(workspace, export_id, link_id, fetch=fetch)
     name = f"{workspace.db.tenant.id}-{export_id}.capsule"
     headers = {"Content-Length": str(size), "Content-Disposition": f'attachment; filename="{name}"'}
+    if not fetch:
+        return Response(headers=headers, media_type="application/octet-stream")
     content = service.file_of(workspace, file_id, still)
     return StreamingResponse(content, headers=headers, media_type="application/octet-stream")

@@ -10,6 +10,8 @@ from jazzaam.tenancy.database import Document, TenantDatabase
 
 _SHOWN: Final = {"requestedBy": 1, "createdAt": 1, "expiresAt": 1, "fileId": 1}
 _ALL_FILES: Final = {"files": 1}
+_LINKS_REMEMBERED: Final = 10_000
+"""Far more than an export's links are used in the ten minutes that each of them lasts."""
 _MOST: Final = 100
 """More are never there at once: older ones are forgotten when new ones are asked for."""
 
@@ -48,6 +50,13 @@ class ExportRepository:
     async def finish_file(self, export_id: ObjectId, file_id: ObjectId) -> bool:
         """Have a file that is whole be the export's; False for one that is gone."""
         return await self._rows.update_one({"_id": export_id}, {"$set": {"fileId": file_id}})
+
+    async def use_link(self, export_id: ObjectId, link_id: ObjectId) -> bool:
+        """Use a link up, in the running change; False when it was used, or the export is gone."""
+        return await self._rows.update_one(
+            {"_id": export_id, "usedLinks": {"$ne": link_id}},
+            {"$push": {"usedLinks": {"$each": [link_id], "$slice": -_LINKS_REMEMBERED}}},
+        )
 
     async def files_of(self, export_id: ObjectId) -> list[ObjectId]:
         """List every file that was begun for an export."""

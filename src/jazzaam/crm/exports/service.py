@@ -35,11 +35,12 @@ _STATUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a signed link stands for: a session's right to fetch one export of one company."""
+    """What a signed link stands for: a session's right to fetch one export of one company, once."""
 
     tenant_id: str
     session_id: str
     export_id: ObjectId
+    id: ObjectId
 
 
 async def request_export(workspace: Workspace) -> ObjectId:
@@ -47,7 +48,7 @@ async def request_export(workspace: Workspace) -> ObjectId:
 
     Raises `Forbidden`, or `LimitReached` while as many are being written as the plan allows at once.
     """
-    workspace.member.require(Permission.leads_export)
+    workspace.member.require(Permission.company_export)
     actor, now = workspace.member.actor, workspace.clock.now()
     expires_at = now + EXPORT_LASTS
 
@@ -87,7 +88,7 @@ async def list_exports(workspace: Workspace, session_id: str | None) -> list[Doc
 
     Without a session the address takes what every other request takes. Raises `Forbidden`.
     """
-    workspace.member.require(Permission.leads_export)
+    workspace.member.require(Permission.company_export)
     rows = await ExportRepository(workspace.db).newest()
     known = await outbox.show_all(workspace.db, [row["_id"] for row in rows])
     return [_shown(workspace, row, known.get(row["_id"], {}), session_id) for row in rows]
@@ -117,13 +118,13 @@ def _address(workspace: Workspace, export_id: ObjectId, session_id: str | None) 
     if session_id is None:
         return address
     until = workspace.clock.now() + LINK_LASTS
-    link = Link(workspace.db.tenant.id, session_id, export_id)
+    link = Link(workspace.db.tenant.id, session_id, export_id, ObjectId())
     return f"{address}?link={write_link(services.keyring, link, until)}"
 
 
 def write_link(keyring: Keyring, link: Link, until: datetime) -> str:
     """Sign a link that is good until then."""
-    said = {"t": link.tenant_id, "s": link.session_id, "e": link.export_id, "x": until}
+    said = {"t": link.tenant_id, "s": link.session_id, "e": link.export_id, "i": link.id, "x": until}
     return keyring.seal(_PURPOSE, said)
 
 
@@ -133,15 +134,17 @@ def read_link(keyring: Keyring, text: str, at: datetime) -> Link | None:
         said = keyring.unseal(_PURPOSE, text)
     except BadSignature:
         return None
-    return Link(said["t"], said["s"], said["e"]) if said["x"] > at else None
+    return Link(said["t"], said["s"], said["e"], said["i"]) if said["x"] > at else None
 
 
-async def open_file(workspace: Workspace, export_id: ObjectId) -> tuple[ObjectId, int]:
-    """Begin to fetch an export; gives its file, and how many bytes.
+async def open_file(
+    workspace: Workspace, export_id: ObjectId, link_id: ObjectId | None, *, fetch: bool
+) -> tuple[ObjectId, int]:
+    """Return an export's file and how many bytes it has; with `fetch` begin to fetch it.
 
-    Raises `Forbidden`, `ExportNotFound`.
+    That uses the link up and is told to the audit log. Raises `Forbidden`, `ExportNotFound`.
     """
-    workspace.member.require(Permission.leads_export)
+    workspace.member.require(Permission.company_export)
     job = await outbox.show(workspace.db, export_id)
     row = await ExportRepository(workspace.db).get(export_id)
     if row is None or "fileId" not in row or job is None or job["state"] != JobState.done:
@@ -153,9 +156,12 @@ async def open_file(workspace: Workspace, export_id: ObjectId) -> tuple[ObjectId
         raise ExportNotFound from None
 
     async def work() -> None:
+        if link_id is not None and not await ExportRepository(workspace.db).use_link(export_id, link_id):
+            raise ExportNotFound
         workspace.audit(Action.export, Resource.export, export_id, fields=["file"])
 
-    await workspace.change(work)
+    if fetch:
+        await workspace.change(work)
     return file_id, size
 
 

@@ -67,7 +67,7 @@ async def _may(workspace: Workspace, asker: Actor) -> bool:
     """Tell whether who asked still may have it; raises what keeps a company from being entered."""
     await workspace.services.confirm(workspace.db)
     tenant_id = workspace.db.tenant.id
-    return Permission.leads_export in await workspace.services.permissions_now(asker, tenant_id)
+    return Permission.company_export in await workspace.services.permissions_now(asker, tenant_id)
 
 
 async def _watch(workspace: Workspace, asker: Actor) -> None:
