@@ -18,8 +18,8 @@ test: $(VENV)/dev.stamp ## Run the tests (8 minutes at most on two cores)
 	$(BIN)/pytest -n 2 -m "not slow" $(PYTEST)
 
 test-all: $(VENV)/dev.stamp ## Run the tests at full size, browsers included (an hour at most)
-	$(BIN)/pytest -n 2 -m "not alone" $(PYTEST)
-	$(BIN)/pytest -m alone $(PYTEST)
+	$(BIN)/pytest -n 2 -m "not alone" --hypothesis-profile=search $(PYTEST)
+	$(BIN)/pytest -m alone --hypothesis-profile=search $(PYTEST)
 
 check: $(VENV)/dev.stamp ## Lint, types and import contracts
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ CPU is what the process itself used (user and system), so a noisy machine change
 
 import asyncio
 import json
+import logging
 import statistics
 import sys
 import tempfile
@@ -38,7 +39,7 @@ TARGETS = {"list": 1.8, "get": 2.8, "submit": 2.0, "me": 2.5}
 
 
 async def main() -> None:
-    configure_logging(json=False)
+    configure_logging(json=False, least=logging.WARNING)  # the tables, and no lines between them
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         async with running_mongod(find_mongod().path, data / "mongodb", CLUSTER_USERS) as (endpoint, _):

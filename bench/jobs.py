@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import logging
 import os
 import statistics
 import subprocess
@@ -215,7 +216,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 async def be(role: str) -> None:
-    configure_logging(json=True)
+    configure_logging(json=True, least=logging.WARNING)
     application = compose(read_settings(), jobs=BENCHED)
     await {"worker": worker.run_worker, "relay": worker.run_relay}[role](application)
 

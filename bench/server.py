@@ -22,6 +22,7 @@ class ServerProcess:
             "JAZZAAM_MONGODB_URI": uri,
             "JAZZAAM_SECRET_KEY": "b" * 32,
             "JAZZAAM_PORT": str(self.port),
+            "JAZZAAM_SUBMISSIONS_PER_NETWORK": str(10**9),
         }
 
     def __enter__(self) -> Self:

@@ -45,10 +45,10 @@ from jazzaam.tenancy.users import CLUSTER_USERS, OPERATOR
 from jazzaam.worker import create_broker, create_relay, create_runner, create_worker
 from tests.secrets_made import SecretsMade
 
-hypothesis.settings.register_profile(
-    "noisy machines", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("noisy machines")
+NOISY = {"deadline": None, "suppress_health_check": [hypothesis.HealthCheck.too_slow]}
+hypothesis.settings.register_profile("reproducible", derandomize=True, **NOISY)
+hypothesis.settings.register_profile("search", **NOISY)  # `make test-all` asks for it
+hypothesis.settings.load_profile("reproducible")
 
 PASSWORD = "correct horse battery staple"
 API = "/api/v1"

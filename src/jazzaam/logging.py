@@ -13,8 +13,8 @@ import orjson
 import structlog
 
 
-def configure_logging(*, json: bool) -> None:
-    """Set up structlog for this process; `json` for machines, else text for people."""
+def configure_logging(*, json: bool, least: int = logging.INFO) -> None:
+    """Set up structlog for this process: `json` for machines, else text for people; from `least` on."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -23,7 +23,7 @@ def configure_logging(*, json: bool) -> None:
             structlog.processors.format_exc_info,  # a traceback, never local variables: they hold secrets
             _as_json if json else _as_text,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=_StandardError,
         cache_logger_on_first_use=True,
     )

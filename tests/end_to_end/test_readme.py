@@ -24,6 +24,8 @@ def test_the_first_lead_in_six_lines(tmp_path):
 
     answers = [json.loads(text) for text in re.findall(r"\{.*?\}(?=\{\"|$)", done.stdout.strip())]
     submitted, leads, notifications = answers
+    page = done.stdout.splitlines()[0]
+    assert re.fullmatch(rf"http://127\.0\.0\.1:{port}/f/[0-9a-f]{{64}}", page)
     assert len(lines) == 6
     assert submitted["submissionId"]
     assert leads["items"][0]["email"] == "grace@example.com"

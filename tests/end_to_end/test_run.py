@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
 
 import httpx2
@@ -36,10 +37,12 @@ class Running:
     def forms(self):
         return re.findall(rf"{self.address}/f/[0-9a-f]{{64}}", self.said)
 
-    def leads(self):
+    def headers(self):
         answer = httpx2.post(f"{self.address}/api/v1/auth/login", json=DEMO, timeout=20)
-        headers = {"Authorization": f"Bearer {answer.json()['accessToken']}"}
-        page = httpx2.get(f"{self.address}/api/v1/leads?total=true", headers=headers, timeout=20)
+        return {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+
+    def leads(self):
+        page = httpx2.get(f"{self.address}/api/v1/leads?total=true", headers=self.headers(), timeout=20)
         return page.json()
 
 
@@ -99,6 +102,59 @@ def test_a_child_that_is_killed_comes_back_and_nothing_is_lost(run, place, child
         assert sent.status_code == 200
         assert running.leads()["total"] == 201
         until(lambda: "forms.notify_new_lead" in running.said, 30)
+
+
+def test_open_requests_get_a_problem_when_mongodb_dies(run, place):
+    """They ended in bare 500s."""
+    starting, log = run()
+    with starting as process:
+        running = Running(process, log, place["PORT"]).wait()
+        headers, answers, stop = running.headers(), [], threading.Event()
+
+        def ask():
+            with httpx2.Client(base_url=running.address, headers=headers, timeout=20) as client:
+                while not stop.is_set():
+                    try:
+                        answer = client.get("/api/v1/leads")
+                        answers.append((answer.status_code, answer.headers["content-type"]))
+                    except httpx2.TransportError:
+                        time.sleep(0.02)
+
+        asking = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in asking:
+            thread.start()
+        until(lambda: len(answers) > 50, 20)
+        killed = running.children["mongod"]
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: running.children.get("mongod", killed) != killed, 30)
+        until(lambda: ready(running.address), 30)
+        stop.set()
+        for thread in asking:
+            thread.join()
+
+    assert set(answers) <= {(200, "application/json"), (503, "application/problem+json")}
+
+
+def test_a_mongodb_that_is_frozen_is_waited_for_no_longer_than_is_said(run, place):
+    """The first requests took 14 seconds; the docs promise five."""
+    starting, log = run()
+    with starting as process:
+        running = Running(process, log, place["PORT"]).wait()
+        headers, mongod = running.headers(), running.children["mongod"]
+        with httpx2.Client(base_url=running.address, headers=headers, timeout=30) as client:
+            assert client.get("/api/v1/leads").status_code == 200
+            os.kill(mongod, signal.SIGSTOP)
+            try:
+                waited = []
+                for path in ("/api/v1/leads", "/api/v1/leads", "/readyz"):
+                    began = time.monotonic()
+                    assert client.get(path).status_code == 503
+                    waited.append(time.monotonic() - began)
+            finally:
+                os.kill(mongod, signal.SIGCONT)
+            until(lambda: client.get("/api/v1/leads").status_code == 200, 30)
+
+    assert max(waited) < 8  # five, and what a busy machine takes
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(run, place):

@@ -30,7 +30,7 @@ async def caretaker(mongod):
         {"createRole": "mine", "privileges": [], "roles": ["root"]},
         {"updateRole": "jazzaam_caretaker", "roles": ["root"]},
         {"updateUser": "jazzaam_root", "pwd": "x"},
-        {"grantPrivilegesToRole": "jazzaam_caretaker", "privileges": []},
+        {"revokeRolesFromUser": "jazzaam_app", "roles": ["jazzaam_app"]},
         {"setParameter": 1, "logLevel": 0},
         {"shutdown": 1},
     ],

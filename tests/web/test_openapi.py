@@ -1,5 +1,7 @@
 """The OpenAPI document: complete, and served with its page from this origin alone."""
 
+import re
+
 import pytest
 
 from jazzaam.control.memberships.access import FIELD, Access
@@ -82,6 +84,17 @@ async def test_every_post_takes_an_idempotency_key_but_those_that_answer_with_a_
         safe = path.endswith("/read")  # to mark twice is to mark
         wanted = name.startswith("post") and not path.startswith(SECRETS) and not safe
         assert ("idempotency-key" in named) == wanted, name
+
+
+async def test_the_first_page_says_what_this_is_and_where_to_go(client):
+    """It was a raw 404 in JSON: the first thing that a newcomer saw."""
+    page = await client.get("/")
+
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    for link in re.findall(r'href="([^"]+)"', page.text):
+        assert (await client.get(link)).status_code == 200
+    assert "/docs" in page.text
+    assert "script" not in page.text
 
 
 async def test_its_page_takes_nothing_from_elsewhere(client):

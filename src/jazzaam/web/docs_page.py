@@ -1,4 +1,7 @@
-"""The API's documentation as a page: Swagger UI, served from its package, with nothing from elsewhere."""
+"""Pages for whoever looks: what answers here, and the API's documentation, with nothing from elsewhere.
+
+The documentation is Swagger UI, served from its package.
+"""
 
 import importlib.util
 import secrets
@@ -29,6 +32,39 @@ SwaggerUIBundle({{url: "/api/v1/openapi.json", dom_id: "#docs", deepLinking: tru
 </script>
 </html>
 """
+
+
+_FRONT: Final = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Jazzaam</title>
+<style nonce="{nonce}">
+body {{ max-width: 40rem; margin: 4rem auto; padding: 0 1rem; font: 1.1rem/1.6 system-ui, sans-serif; }}
+</style>
+<main>
+<h1>Jazzaam</h1>
+<p>This is the API of a CRM: companies capture leads with forms, qualify them and follow them up, each in a
+database of its own. There is no application here yet; programs use the API.</p>
+<ul>
+<li><a href="/docs">The API's documentation</a>, to read and to try</li>
+<li><a href="/api/v1/openapi.json">The OpenAPI document</a>, for programs</li>
+<li><a href="/readyz">Whether it is ready</a></li>
+</ul>
+</main>
+</html>
+"""
+
+
+@router.get("/")
+async def front() -> Response:
+    """Say what answers here, and where to go on."""
+    nonce = secrets.token_urlsafe(16)
+    policy = f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
+    return HTMLResponse(
+        _FRONT.format(nonce=nonce),
+        headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"},
+    )
 
 
 @router.get("/docs")

@@ -11,7 +11,9 @@ KINDS = [
     {"status": "cold", "bant": {"totalScore": 60}},
     {"status": "cold", "bant": {"totalScore": 59, "category": "warm"}},
     {"status": "cold", "bant": {"totalScore": 59, "category": "cold"}},
-    {"status": "win", "conversionData": {"converted": True}},
+    {"status": "win"},
+    {"status": "lost"},
+    {"status": "lost", "conversionData": {"converted": True}},
     {"status": "from elsewhere", "bant": {"totalScore": "90"}},
 ]
 
@@ -22,7 +24,8 @@ async def add(client, company, known):
     return ObjectId(lead["id"])
 
 
-async def test_the_numbers_are_the_originals(client, acme):
+async def test_each_number_is_what_it_is_called(client, acme):
+    """Nobody was ever converted, and the share of qualified leads was called a close rate."""
     for known in KINDS:
         lead_id = await add(client, acme, known)
     for status in ("submitted", "submitted", "pending"):
@@ -30,21 +33,26 @@ async def test_the_numbers_are_the_originals(client, acme):
 
     numbers = (await client.get(DASHBOARD, headers=acme.headers)).json()
 
-    by_status = {"new": 1, "hot": 1, "qualified": 1, "cold": 3, "win": 1, "from elsewhere": 1}
+    by_status = {"new": 1, "hot": 1, "qualified": 1, "cold": 3, "win": 1, "lost": 2, "from elsewhere": 1}
     assert numbers == {
-        "totalLeads": 8,
+        "totalLeads": 10,
         "byStatus": by_status,
+        "hotLeads": 1,
+        "warmLeads": 0,
+        "coldLeads": 3,
         "qualifiedLeads": 4,
         "followUpsSent": 3,
-        "convertedLeads": 1,
-        "estimatedCloseRate": 50.0,
+        "convertedLeads": 2,
+        "qualifiedRate": 40.0,
+        "closeRate": 50.0,
     }
 
 
 async def test_of_nothing_all_is_zero(client, acme):
     numbers = (await client.get(DASHBOARD, headers=acme.headers)).json()
 
-    assert (numbers["totalLeads"], numbers["estimatedCloseRate"], numbers["byStatus"]) == (0, 0.0, {})
+    assert (numbers["totalLeads"], numbers["closeRate"], numbers["qualifiedRate"]) == (0, 0.0, 0.0)
+    assert numbers["byStatus"] == {}
 
 
 async def test_who_sees_only_their_leads_counts_only_those(client, acme, join):

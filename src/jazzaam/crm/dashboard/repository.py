@@ -6,7 +6,7 @@ from bson import ObjectId
 
 from jazzaam.crm.follow_ups.models import FOLLOW_UPS
 from jazzaam.crm.leads.facets import facet
-from jazzaam.crm.leads.models import LEADS
+from jazzaam.crm.leads.models import LEADS, LeadStatus
 from jazzaam.tenancy.database import Document, TenantDatabase
 
 _QUALIFIED_SCORE: Final = 60
@@ -23,6 +23,10 @@ _QUALIFIED: Final[Document] = {
     ]
 }
 """What the original takes for qualified: by status, by BANT score, or by its category."""
+_CONVERTED: Final[Document] = {
+    "$or": [{"$eq": ["$status", LeadStatus.win]}, {"$eq": ["$conversionData.converted", True]}]
+}
+"""Who became a customer: the original meant to mark them so, and nobody's status could hold it (C-63)."""
 
 
 def _count_if(condition: Any) -> Document:
@@ -47,7 +51,7 @@ class DashboardRepository:
             "count": {"$sum": 1},
             "qualified": _count_if(_QUALIFIED),
             "written": _count_if({"$eq": ["$emailStatus.followUpSent", True]}),
-            "converted": _count_if({"$eq": ["$conversionData.converted", True]}),
+            "converted": _count_if(_CONVERTED),
         }
         return await (await self._leads.aggregate([*own, {"$group": counted}])).to_list()
 

@@ -10,12 +10,22 @@ from jazzaam.web.input import Output
 class Dashboard(Output):
     """A company's leads in a few numbers; of one's own leads, where only those are seen."""
 
-    total_leads: int
-    by_status: dict[str, int]
+    total_leads: Annotated[int, Field(description="All leads.")]
+    by_status: Annotated[dict[str, int], Field(description="How many leads have each status.")]
+    hot_leads: Annotated[int, Field(description="Status `hot`.")]
+    warm_leads: Annotated[int, Field(description="Status `warm`.")]
+    cold_leads: Annotated[int, Field(description="Status `cold`.")]
     qualified_leads: Annotated[
         int,
-        Field(description="Qualified or hot by status, 60 or more by BANT score, hot or warm by BANT."),
+        Field(description="Status `qualified` or `hot`, or by BANT a score of 60 or more, hot or warm."),
     ]
-    follow_ups_sent: int
-    converted_leads: int
-    estimated_close_rate: Annotated[float, Field(description="Qualified of all, in percent; 0 of none.")]
+    follow_ups_sent: Annotated[
+        int, Field(description="Leads that a follow-up was mailed to, and follow-ups that were submitted.")
+    ]
+    converted_leads: Annotated[
+        int, Field(description="Leads that became customers: status `win`, or marked so before adoption.")
+    ]
+    qualified_rate: Annotated[float, Field(description="Qualified of all leads, in percent; 0 of none.")]
+    close_rate: Annotated[
+        float, Field(description="Converted of those that were won or lost, in percent; 0 of none.")
+    ]
