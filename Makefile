@@ -1,6 +1,9 @@
 # Everything a newcomer needs: `make run`, `make test`. `make help` lists the rest.
 
-PYTHON ?= python3.11
+# The newest Python from 3.11 on that is here and can make environments; say another with PYTHON=…
+PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+    $$python -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+    && echo $$python && break; done || true)
 VENV   := .venv
 BIN    := $(VENV)/bin
 APT    := apt install python3.11 python3.11-venv git make libcurl4 ca-certificates
@@ -38,18 +41,18 @@ docs: $(VENV)/dev.stamp ## Write the generated pages of docs/reference
 	$(BIN)/python docs/generate.py
 
 lock: $(VENV)/dev.stamp ## Choose versions anew, within pyproject.toml
-	$(BIN)/uv pip compile -q --generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11 \
-	    --extra embedded --extra build pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --generate-hashes --no-annotate --no-header --no-emit-index-url --python-version 3.11 \
-	    --extra embedded --extra build --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile -q --generate-hashes --no-annotate --no-header --no-emit-index-url --universal \
+	    --python-version 3.11 --extra embedded --extra build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --generate-hashes --no-annotate --no-header --no-emit-index-url --universal \
+	    --python-version 3.11 --extra embedded --extra build --extra dev pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove the environment and caches, never data
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 need:
 	@missing=""; \
-	command -v $(PYTHON) >/dev/null || missing="$$missing python3.11"; \
-	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3.11-venv"; \
+	test -n "$(PYTHON)" && $(PYTHON) -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' \
+	    >/dev/null 2>&1 || missing="$$missing python3.11 python3.11-venv"; \
 	command -v git >/dev/null || missing="$$missing git"; \
 	ldconfig -p 2>/dev/null | grep -q 'libcurl\.so\.4' || /sbin/ldconfig -p 2>/dev/null | grep -q 'libcurl\.so\.4' \
 	    || missing="$$missing libcurl4"; \

@@ -27,6 +27,7 @@ from jazzaam.tenancy.users import CLUSTER_USERS
 from jazzaam.web.problems import GENERAL
 
 FOLDER = Path(__file__).parent / "reference"
+SCRIPT = Path(__file__).parents[1] / "deploy" / "users.js"
 NOTE = "<!-- Written by docs/generate.py; do not edit. -->\n\n"
 
 
@@ -235,6 +236,45 @@ def mongodb_users() -> str:
     return text + "```\n"
 
 
+def users_script() -> str:
+    """Write what makes a replica set's users, for mongosh: passwords come from its environment."""
+    roles = [
+        {
+            "name": user.name,
+            "password": f"{user.name.upper()}_PASSWORD",
+            "privileges": [
+                {"resource": dict(privilege["resource"]), "actions": list(privilege["actions"])}
+                for privilege in user.privileges
+            ],
+        }
+        for user in CLUSTER_USERS
+    ]
+    return f"""// Written by docs/generate.py from the code: change that, and run `make docs`.
+// Begins the replica set and makes Jazzaam's users, or brings them up to date. Safe to repeat.
+// mongosh --username root … deploy/users.js, with a password for each user in the environment.
+const users = {json.dumps(roles, indent=2)};
+
+try {{
+  rs.status();
+}} catch (notYet) {{
+  rs.initiate({{ _id: "jazzaam", members: [{{ _id: 0, host: process.env.MONGO_HOST || "mongo:27017" }}] }});
+}}
+while (!db.hello().isWritablePrimary) sleep(200);
+
+const admin = db.getSiblingDB("admin");
+for (const user of users) {{
+  const password = process.env[user.password];
+  if (!password) throw new Error(`${{user.password}} is not set`);
+  const role = {{ privileges: user.privileges, roles: [] }};
+  if (admin.getRole(user.name)) admin.updateRole(user.name, role);
+  else admin.createRole({{ role: user.name, ...role }});
+  const known = {{ pwd: password, roles: [user.name] }};
+  if (admin.getUser(user.name)) admin.updateUser(user.name, known);
+  else admin.createUser({{ user: user.name, ...known }});
+}}
+"""
+
+
 def _subclasses(kind: type[JazzaamError]) -> Iterator[type[JazzaamError]]:
     for error in kind.__subclasses__():
         yield error
@@ -245,3 +285,4 @@ if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     for name, page in pages().items():
         (FOLDER / name).write_text(NOTE + page)
+    SCRIPT.write_text(users_script())

@@ -21,7 +21,7 @@ from jazzaam.tenancy.catalog import TENANTS
 from jazzaam.web.app import create_http_app
 from jazzaam.web.flood import NetworkLimits
 from jazzaam.web.listening import listen_at
-from jazzaam.web.metrics import metrics_at
+from jazzaam.web.metrics import PoolCollector, RequestTimes, metrics_at
 from jazzaam.web.protocol import bounded_protocol
 
 log = get_logger(__name__)
@@ -30,8 +30,11 @@ GRACEFUL_SECONDS = 4
 """How long open requests may go on after SIGTERM."""
 
 
-def create_app(application: Application) -> FastAPI:
-    """Make the HTTP application of a process; its lifespan hears changes. `prepare` comes before."""
+def create_app(application: Application, times: RequestTimes | None = None) -> FastAPI:
+    """Make the HTTP application of a process; its lifespan hears changes. `prepare` comes before.
+
+    `times` measures its requests.
+    """
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
@@ -46,6 +49,7 @@ def create_app(application: Application) -> FastAPI:
         over_https=settings.public_url.startswith("https://"),
         admit=admit,
         needs_of=credentials_needed,
+        measure=times.measure if times else None,
         is_silent=lambda: application.deployment.freshness.is_silent(time.monotonic()),
     )
     state = app.state
@@ -75,8 +79,10 @@ async def serve(settings: Settings) -> None:
     configure_logging(json=settings.log_json or settings.production)
     application = compose(settings)
     await prepare(application)
+    requests = RequestTimes()
+    measured = requests if settings.metrics_port is not None else None
     config = uvicorn.Config(
-        create_app(application),
+        create_app(application, measured),
         http=bounded_protocol(settings.connections),
         host=settings.host,
         port=settings.port,
@@ -91,8 +97,8 @@ async def serve(settings: Settings) -> None:
     listening = listen_at(settings.host, settings.port, "JAZZAAM_PORT")
     settle_memory()
     log.info("serve.started", host=settings.host, port=settings.port)
-    statistics = application.deployment.tenancy.pool.statistics
-    async with metrics_at(settings.metrics_host, settings.metrics_port, statistics):
+    pool = PoolCollector(application.deployment.tenancy.pool.statistics)
+    async with metrics_at(settings.metrics_host, settings.metrics_port, [pool, requests]):
         await _Server(config).serve(sockets=[listening])
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from prometheus_client.registry import Collector
+
 from jazzaam.composition import Application, compose, prepare
 from jazzaam.config import Settings
 from jazzaam.control.billing.plans import JOBS_AT_ONCE, QUEUED_JOBS
@@ -30,7 +32,7 @@ from jazzaam.tenancy.limits import allowed_to
 from jazzaam.tenancy.models import Tenant
 from jazzaam.tenancy.report import all_slots
 from jazzaam.tenancy.users import CARETAKER
-from jazzaam.web.metrics import metrics_at
+from jazzaam.web.metrics import BacklogCollector, JobCollector, PoolCollector, metrics_at
 
 log = get_logger(__name__)
 
@@ -150,20 +152,32 @@ async def relay(settings: Settings) -> None:
 async def run_worker(application: Application) -> None:
     """Be a worker process; without a broker it relays too."""
     broker = create_broker(application.settings)
-    parts: list[_Part] = [create_worker(application, broker)]
+    taking = create_worker(application, broker)
+    parts: list[_Part] = [taking]
+    collectors: list[Collector] = [JobCollector(taking.counts)]
     if application.settings.broker_url is None:
-        parts.append(create_relay(application, broker))
-    await _run("worker", application, parts, slots=application.settings.worker_slots, port=1)
+        relaying = create_relay(application, broker)
+        parts.append(relaying)
+        collectors.append(BacklogCollector(relaying.backlog, application.control.clock))
+    slots = application.settings.worker_slots
+    await _run("worker", application, parts, collectors, slots=slots, port=1)
 
 
 async def run_relay(application: Application) -> None:
     """Be a relay process."""
     relaying = create_relay(application, create_broker(application.settings))
-    await _run("relay", application, [relaying], port=2)
+    collectors = [BacklogCollector(relaying.backlog, application.control.clock)]
+    await _run("relay", application, [relaying], collectors, port=2)
 
 
 async def _run(
-    name: str, application: Application, parts: Sequence[_Part], *, port: int, slots: int = 0
+    name: str,
+    application: Application,
+    parts: Sequence[_Part],
+    collectors: Sequence[Collector],
+    *,
+    port: int,
+    slots: int = 0,
 ) -> None:
     """Run a process; its metrics are `port` ports above the web process's."""
     settings = application.settings
@@ -187,10 +201,10 @@ async def _run(
     if slots and settings.environment == "production" and settings.smtp_url is None:
         log.warning("worker.without_mail", detail="JAZZAAM_SMTP_URL is not set: no mail is sent.")
     metrics_port = None if settings.metrics_port is None else settings.metrics_port + port
-    statistics = application.deployment.tenancy.pool.statistics
+    pool = PoolCollector(application.deployment.tenancy.pool.statistics)
     async with (
         application.deployment.running(slots=slots),
-        metrics_at(settings.metrics_host, metrics_port, statistics),
+        metrics_at(settings.metrics_host, metrics_port, [pool, *collectors]),
         asyncio.TaskGroup() as running,
     ):
         for part in parts:

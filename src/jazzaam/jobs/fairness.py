@@ -48,6 +48,7 @@ class _Line:
     """One tenant's jobs."""
 
     waiting: OrderedDict[ObjectId, Place] = field(default_factory=OrderedDict[ObjectId, Place])
+    since: dict[ObjectId, float] = field(default_factory=dict[ObjectId, float])
     under_way: dict[ObjectId, float] = field(default_factory=dict[ObjectId, float])
     running: set[ObjectId] = field(default_factory=set[ObjectId])
     turns: int = 0
@@ -74,8 +75,11 @@ class Backlog:
         if line is not None:
             line.weight, line.most = max(1, weight), most
 
-    def add(self, place: Place) -> bool:
-        """Add a job that is due; False when its tenant has so many waiting that it is not remembered."""
+    def add(self, place: Place, at: float = 0.0) -> bool:
+        """Add a job that is due, heard of at a time.
+
+        False when its tenant has so many waiting that it is not remembered.
+        """
         owner = (place.cluster, place.tenant_id)
         line = self._lines.setdefault(owner, _Line())
         known = line.waiting.get(place.job_id)
@@ -86,6 +90,7 @@ class Backlog:
         if len(line.waiting) >= WINDOW:
             return False
         line.waiting[place.job_id] = place
+        line.since[place.job_id] = at
         self._queue(owner, line)
         return True
 
@@ -105,6 +110,7 @@ class Backlog:
             if line.turns == 0:
                 self._rotation.rotate(-1)
             job_id, place = line.waiting.popitem(last=False)
+            line.since.pop(job_id, None)
             self._under_way += 1
             self._goes_on(owner, line, job_id, until)
             return place
@@ -123,6 +129,7 @@ class Backlog:
         """Note that a worker has a job until a time, whoever handed it over."""
         line = self._lines.setdefault(owner, _Line())
         line.waiting.pop(job_id, None)
+        line.since.pop(job_id, None)
         self._under_way += job_id not in line.under_way
         self._running += job_id not in line.running
         line.running.add(job_id)
@@ -134,6 +141,7 @@ class Backlog:
         if line is None:
             return True
         line.waiting.pop(job_id, None)
+        line.since.pop(job_id, None)
         if line.under_way.pop(job_id, None) is not None:
             self._under_way -= 1
             self._running -= job_id in line.running
@@ -148,6 +156,7 @@ class Backlog:
         line = self._lines.get(owner)
         if line is not None:
             line.waiting.clear()
+            line.since.clear()
             self._forget_if_empty(owner, line)
 
     def overdue(self, now: float, again: float) -> Iterator[Owner]:
@@ -171,6 +180,16 @@ class Backlog:
     def owners(self) -> set[Owner]:
         """List whose jobs are known, and have not ended."""
         return {owner for owner, line in self._lines.items() if line.waiting or line.under_way}
+
+    @property
+    def waiting(self) -> int:
+        """Count the jobs that are known and not under way; of one tenant at most `WINDOW` are known."""
+        return sum(len(line.waiting) for line in self._lines.values())
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Return when the job was heard of that waits longest; None while none waits."""
+        return min((at for line in self._lines.values() for at in line.since.values()), default=None)
 
     def __len__(self) -> int:
         """Count the jobs that are under way."""

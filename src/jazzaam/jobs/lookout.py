@@ -215,7 +215,7 @@ class Lookout:
             return None
 
     def _add(self, place: Place) -> None:
-        if self._backlog.add(place):
+        if self._backlog.add(place, self._clock.now().timestamp()):
             self._wake.set()
         else:
             self._crowded.add(place.tenant_id)

@@ -76,6 +76,11 @@ class Relay:
         self._lookouts: dict[str, tuple[Lookout, Seat]] = {}
         freshness.listen(self._catalog_changed)
 
+    @property
+    def backlog(self) -> Backlog:
+        """What this relay knows of jobs that have not ended; empty while another has the seat."""
+        return self._backlog
+
     async def run(self, *, stop: asyncio.Event) -> None:
         """Work until `stop` is set; then others may take over at once."""
         self._backlog.room = room_for(max(1, await self._slots()))

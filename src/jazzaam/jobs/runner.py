@@ -13,6 +13,7 @@ import structlog
 from jazzaam.clock import Clock
 from jazzaam.jobs import outbox
 from jazzaam.jobs.computing import Computing
+from jazzaam.jobs.counts import JobCounts
 from jazzaam.jobs.crons import Crons
 from jazzaam.jobs.letters import Pointless, Reason
 from jazzaam.jobs.models import Claim, JobState, Place
@@ -75,6 +76,7 @@ class Runner:
     computing: Computing = field(default_factory=Computing)
     ended: Callable[[JobContext], None] = lambda _: None
     is_newest: Callable[[], Awaitable[bool]] = _never
+    counts: JobCounts = field(default_factory=JobCounts)
 
     async def run(self, place: Place) -> None:
         """Run the job at `place`, if that attempt of it is due and not taken. Its failure is its row's.
@@ -211,6 +213,7 @@ class _OneRun:
             log.error("job.dead", job=known.name, attempt=claimed.attempt, error=error)
             await self._settle(JobState.dead, lastError=error)
             return True
+        self._runner.counts.outcomes[known.name, "failed"] += 1
         again = round(pause.total_seconds(), 1)
         log.warning(
             "job.failed", job=known.name, attempt=claimed.attempt, error=error, again_in_seconds=again
@@ -244,6 +247,7 @@ class _OneRun:
 
     async def _settle_here(self, state: JobState, now: datetime, **said: object) -> None:
         claimed, db, known = self._claimed, self._db, self._known
+        self._runner.counts.outcomes[known.name if known else "unknown", str(state)] += 1
         keep = known.keep if known else KEEP_ENDED
         told = {name: value for name, value in said.items() if value is not None}
         cron = await outbox.settle(db, claimed, state, now, keep=keep, **told)

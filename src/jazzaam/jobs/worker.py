@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from jazzaam.clock import Clock
 from jazzaam.jobs.broker import Broker
+from jazzaam.jobs.counts import JobCounts
 from jazzaam.jobs.letters import DeadLetters, Pointless, Reason
 from jazzaam.jobs.messages import Forged, Messages
 from jazzaam.jobs.models import Place
@@ -48,6 +49,11 @@ class Worker:
         self._drain = drain
         self._running: set[asyncio.Task[None]] = set()
         self._at_work: Counter[str | None] = Counter()
+
+    @property
+    def counts(self) -> JobCounts:
+        """What its jobs came to since it began."""
+        return self._runner.counts
 
     async def run(self, *, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then end or put back what runs."""
@@ -120,4 +126,5 @@ class Worker:
 
     async def _leave(self, message: bytes, reason: Reason) -> None:
         log.warning("job.dead_letter", reason=reason)
+        self._runner.counts.letters[reason] += 1
         await self._letters.leave(message, reason, self._clock.now())

@@ -14,7 +14,7 @@ from jazzaam.web import docs_page, health, problems
 from jazzaam.web.admission import Admission, Admit, Gate, gates_of
 from jazzaam.web.head import Head
 from jazzaam.web.lean import LeanReads, LeanRoute, lean_routes
-from jazzaam.web.middleware import BodyLimit, Envelope, Origins
+from jazzaam.web.middleware import BodyLimit, Envelope, Measure, Origins
 from jazzaam.web.patience import Patience
 from jazzaam.web.problems import PROBLEM_SCHEMA, document_general
 from jazzaam.web.query import QueryBounds
@@ -47,11 +47,12 @@ def create_http_app(
     admit: Admit,
     needs_of: Callable[[Mapping[str, Any]], str | None],
     is_silent: Callable[[], bool],
+    measure: Measure | None = None,
 ) -> FastAPI:
     """Put the routes of `features` into one application, with everything that surrounds a request.
 
     `needs_of` reads what a route's `openapi_extra` says it needs, `admit` refuses who has not got it;
-    `is_silent` tells whether MongoDB has not been heard of for a while.
+    `is_silent` tells whether MongoDB has not been heard of for a while; `measure` is told of each request.
     """
     app = _Surrounded(
         title="Jazzaam",
@@ -81,12 +82,10 @@ def create_http_app(
         if feature.pages is not None:
             app.include_router(feature.pages)
             pages.append(feature.pages)
-    reads = LeanReads(app.inner, routes=lean)
-    limited = BodyLimit(reads, maximum_bytes=MAXIMUM_BODY_BYTES, larger=larger)
-    patient = Patience(Admission(limited, gates=gates, admit=admit), is_silent=is_silent)
-    app.surroundings = Head(
-        Envelope(Origins(QueryBounds(patient), forms_host=forms_host), over_https=over_https)
-    )
+    limited = BodyLimit(app.inner, maximum_bytes=MAXIMUM_BODY_BYTES, larger=larger)
+    reads = LeanReads(Admission(limited, gates=gates, admit=admit), routes=lean)
+    asked = Origins(QueryBounds(Patience(reads, is_silent=is_silent)), forms_host=forms_host)
+    app.surroundings = Head(Envelope(asked, over_https=over_https, measure=measure))
     app.openapi = _documented_openapi(app)
     app.state.page_methods = _page_methods(pages)
     return app

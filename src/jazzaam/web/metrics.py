@@ -1,18 +1,23 @@
 """`GET /metrics`: what a process counts of itself, for Prometheus, on a port of its own."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 import uvicorn
 from prometheus_client import (
     CollectorRegistry,
+    Histogram,
     make_asgi_app,  # pyright: ignore[reportUnknownVariableType] - untyped there
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from jazzaam.clock import Clock
 from jazzaam.errors import ConfigurationError
+from jazzaam.jobs.counts import JobCounts
+from jazzaam.jobs.fairness import Backlog
 from jazzaam.logging import get_logger
 from jazzaam.tenancy.client_pool import PoolStatistics
 from jazzaam.web.listening import listen_at
@@ -20,6 +25,8 @@ from jazzaam.web.listening import listen_at
 log = get_logger(__name__)
 
 _STOP_SECONDS = 1
+_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 class PoolCollector(Collector):
@@ -56,6 +63,71 @@ class PoolCollector(Collector):
         yield age
 
 
+class RequestTimes(Collector):
+    """How long requests took, by method, route and status: a histogram, which counts them too."""
+
+    def __init__(self) -> None:
+        self._seconds = Histogram(
+            "jazzaam_http_request_seconds",
+            "How long requests took, by method, route and status",
+            ["method", "route", "status"],
+            buckets=_BUCKETS,
+            registry=None,
+        )
+
+    def measure(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Note a request; `route` is a template, so that there are as many series as routes."""
+        known = method if method in _METHODS else "other"
+        self._seconds.labels(known, route, str(status)).observe(seconds)
+
+    def collect(self) -> Iterable[Metric]:
+        """Return every number."""
+        return self._seconds.collect()
+
+
+class JobCollector(Collector):
+    """What a worker's jobs came to since it began."""
+
+    def __init__(self, counts: JobCounts) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterator[Metric]:
+        """Return every number."""
+        outcomes = CounterMetricFamily(
+            "jazzaam_job_attempts",
+            "Attempts of jobs by what they came to: done, failed (tried again), dead, cancelled",
+            labels=["job", "outcome"],
+        )
+        for (job, outcome), number in sorted(self._counts.outcomes.items()):
+            outcomes.add_metric([job, outcome], number)
+        yield outcomes
+        letters = CounterMetricFamily(
+            "jazzaam_dead_letters", "Messages that led to nothing", labels=["reason"]
+        )
+        for reason, number in sorted(self._counts.letters.items()):
+            letters.add_metric([reason], number)
+        yield letters
+
+
+class BacklogCollector(Collector):
+    """What a relay knows of jobs that have not ended."""
+
+    def __init__(self, backlog: Backlog, clock: Clock) -> None:
+        self._backlog = backlog
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        """Return every number; of one company at most 64 waiting jobs are known."""
+        since = self._backlog.waiting_since
+        oldest = 0.0 if since is None else max(0.0, self._clock.now().timestamp() - since)
+        for name, value, what in (
+            ("waiting", self._backlog.waiting, "Jobs that are due and wait for their turn"),
+            ("under_way", len(self._backlog), "Jobs that are handed over and have not ended"),
+            ("oldest_waiting_seconds", oldest, "How long the job waits that waits longest"),
+        ):
+            yield GaugeMetricFamily(f"jazzaam_jobs_{name}", what, value=value)
+
+
 class _Beside(uvicorn.Server):
     """A server that leaves the process's signals alone."""
 
@@ -65,10 +137,8 @@ class _Beside(uvicorn.Server):
 
 
 @asynccontextmanager
-async def metrics_at(
-    host: str, port: int | None, statistics: Callable[[], PoolStatistics]
-) -> AsyncGenerator[None]:
-    """Answer `/metrics` at a port while the block runs; with `port` None nowhere.
+async def metrics_at(host: str, port: int | None, collectors: Iterable[Collector]) -> AsyncGenerator[None]:
+    """Answer `/metrics` with what `collectors` count, at a port while the block runs; at None nowhere.
 
     A port that is taken is a line in the log: numbers are not worth a process.
     """
@@ -82,7 +152,8 @@ async def metrics_at(
         yield
         return
     registry = CollectorRegistry()
-    registry.register(PoolCollector(statistics))
+    for collector in collectors:
+        registry.register(collector)
     config = uvicorn.Config(
         make_asgi_app(registry),  # pyright: ignore[reportUnknownArgumentType] - untyped there
         log_level="warning",

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -35,6 +35,10 @@ PAGES: Final = ("/f/", "/t/", "/i/")
 _STRANGERS_API: Final = "/api/v1/public/"
 
 
+Measure = Callable[[str, str, int, float], None]
+"""Is told of each request: its method, its route's template, the status, and how many seconds it took."""
+
+
 class Envelope:
     """Gives a request its id, and its answer the headers; writes one line about it.
 
@@ -44,8 +48,9 @@ class Envelope:
     client leaves in mid-body is a line in the log with the status 499.
     """
 
-    def __init__(self, app: ASGIApp, *, over_https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, over_https: bool, measure: Measure | None = None) -> None:
         self._app = app
+        self._measure = measure
         self._always = (*_ALWAYS, _STRICT_TRANSPORT) if over_https else _ALWAYS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,13 +70,10 @@ class Envelope:
         finally:
             for give_back in given_back:
                 give_back()
-        log.info(
-            "request",
-            method=_method(scope),
-            path=_route(scope),
-            status=answer.status,
-            ms=round((time.perf_counter() - started) * 1000, 1),
-        )
+        method, route, taken = _method(scope), _route(scope), time.perf_counter() - started
+        if self._measure is not None:
+            self._measure(method, route, answer.status, taken)
+        log.info("request", method=method, path=route, status=answer.status, ms=round(taken * 1000, 1))
 
     async def _whole(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         """Have the request answered, also when whatever answers it fails or is ended."""
