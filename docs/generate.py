@@ -220,7 +220,9 @@ def mongodb_users() -> str:
         "each role and its user in `admin`, and give their connection strings in `JAZZAAM_MONGODB_URI` "
         "(*app*), `JAZZAAM_MONGODB_OPERATOR_URI`, `…_CARETAKER_URI`, `…_RELAY_URI`, `…_WATCHER_URI` and "
         "`…_AUDITOR_URI`. The web process needs *app* alone, the worker everything but *operator*, and the "
-        "command line everything. A dedicated company's own user is made by *operator*.\n\n```js\n"
+        "command line everything. *operator* also makes the user of each dedicated company, with a role "
+        "`<system database>.t_<tenantId>` that reads the company's database and writes its declared "
+        "collections.\n\n```js\n"
     )
     for user in CLUSTER_USERS:
         privileges = [

@@ -192,9 +192,12 @@ async def test_nginx_in_front_tells_the_origins_apart_and_changes_no_revision(
         "FORMS_URL": "https://forms.example.com",
         "TRUSTED_PROXIES": "127.0.0.1/32",
     }
-    with jazzaam("serve", log=tmp_path / "log", **given), subprocess.Popen(command) as nginx:
+    with (
+        jazzaam("serve", log=tmp_path / "log", **given),
+        subprocess.Popen(command) as nginx,
+        httpx2.Client(base_url=f"https://127.0.0.1:{tls}", verify=False, timeout=10) as client,
+    ):
         try:
-            client = httpx2.Client(base_url=f"https://127.0.0.1:{tls}", verify=False, timeout=10)
             crm, forms = {"Host": "crm.example.com"}, {"Host": "forms.example.com"}
             until(lambda: _status(client, "/readyz", crm) == 200, 30)
             body = {"fullName": "Ada", "notes": "x" * 2_000}

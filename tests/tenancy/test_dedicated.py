@@ -103,8 +103,9 @@ class TestTheServerRefuses:
 
         assert await refused(own["leads"].aggregate([{"$out": out}])) == DENIED
         assert await refused(own["leads"].aggregate([{"$merge": {"into": out}}])) == DENIED
-        await own["leads"].aggregate([{"$out": {"db": own.name, "coll": "copied"}}])
-        assert await own["copied"].count_documents({}) == 1
+        assert (
+            await refused(own["leads"].aggregate([{"$out": {"db": own.name, "coll": "copied"}}])) == DENIED
+        )
 
     async def test_pipelines_that_read_elsewhere(self, reach):
         _, own, theirs = reach
@@ -113,6 +114,27 @@ class TestTheServerRefuses:
         assert await refused(own["leads"].aggregate([{"$lookup": elsewhere}])) == NO_SUCH_COLLECTION
         here = {"from": "leads", "pipeline": [], "as": "found"}
         assert len(await (await own["leads"].aggregate([{"$lookup": here}])).to_list()) == 1
+
+    async def test_what_takes_tables_that_all_tenants_share(self, reach):
+        """Its own user could make collections, views and indexes without end."""
+        _, own, _ = reach
+        before = await own.list_collection_names()
+
+        for attempt in (
+            own.create_collection("mine"),
+            own.create_collection("view", viewOn="leads", pipeline=[]),
+            own["undeclared"].insert_one({}),
+            own["undeclared"].update_one({}, {"$set": {"x": 1}}, upsert=True),
+            own["leads"].create_index("anything"),
+            own["leads"].drop_index("facets_1_createdAt_-1__id_-1"),
+            own["leads"].drop(),
+            own["leads"].rename("others"),
+            own.command("collMod", "leads", validator={}),
+            own["leads"].aggregate([{"$merge": {"into": "undeclared"}}]),
+        ):
+            assert await refused(attempt) == DENIED
+
+        assert await own.list_collection_names() == before
 
     async def test_what_rules_databases_and_users(self, reach):
         client, own, theirs = reach

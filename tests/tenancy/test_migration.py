@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from bson import ObjectId
+from pymongo.errors import OperationFailure
 
 from jazzaam.tenancy import schema
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
@@ -204,17 +205,23 @@ class TestTouched:
             assert now[ids[0]].schema_fingerprint == NEW.fingerprint
             assert now[ids[1]].schema_fingerprint == OLD.fingerprint
 
-    async def test_a_dedicated_tenants_validators_wait_for_the_operator(self, mongod, fleet):
+    async def test_a_dedicated_tenant_is_served_as_it_is_until_the_operator_migrates_it(
+        self, mongod, fleet
+    ):
         old, ids = fleet
         await old.credentials.set_tier(ids[0], Tier.dedicated, datetime.now(UTC))
         async with newer(mongod, old, Shape([STRICT, TAGS])) as new:
             for _ in range(2):
                 with await new.tenancy.open(ids[0]) as db:
-                    assert "tags" in await db.raw.list_collection_names()
+                    assert "tags" not in await db.raw.list_collection_names()
+                    with pytest.raises(OperationFailure):
+                        await db[TAGS].insert({"_id": 1, "name": "x"})
             assert ids[0] in {tenant.id for tenant in await behind(new)}
 
             assert [outcome.error for outcome in await migrate(new)] == [None] * len(ids)
             assert await behind(new) == []
+            with await new.tenancy.open(ids[0]) as db:
+                await db[TAGS].insert({"_id": 1, "name": "x"})
 
 
 async def test_ready_tenants_of_the_last_release_are_migrated_before_they_are_claimed(mongod, fleet):

@@ -122,19 +122,18 @@ def test_a_migration_changes_the_fingerprint():
     assert Shape([NOTES]).fingerprint != Shape([NOTES], [Migration(1, "one", up)]).fingerprint
 
 
-@pytest.mark.parametrize("by_itself", [False, True])
-async def test_an_index_that_cannot_be_made_unique_stays_as_it_was(database, by_itself):
+async def test_an_index_that_cannot_be_made_unique_stays_as_it_was(database):
     plain = CollectionSpec("notes", indexes=(IndexSpec("by day", (("day", 1),)),))
     unique = CollectionSpec("notes", indexes=(IndexSpec("by day", (("day", 1),), unique=True),))
     await schema.build(database, [plain])
     await database["notes"].insert_many([{"day": 1}, {"day": 1}])
 
     with pytest.raises(OperationFailure):
-        await schema.bring(database, [unique], by_itself=by_itself)
+        await schema.bring(database, [unique])
 
     assert await schema.differences(database, [plain]) == []
     await database["notes"].delete_one({})
-    assert await schema.bring(database, [unique], by_itself=by_itself)
+    assert await schema.bring(database, [unique])
     assert await schema.differences(database, [unique]) == []
-    assert await schema.bring(database, [plain], by_itself=by_itself)
+    assert await schema.bring(database, [plain])
     assert await schema.differences(database, [plain]) == []

@@ -1,14 +1,16 @@
 """A MongoDB user for each dedicated tenant: made, rotated, revoked.
 
-The user `t_<tenantId>_e<epoch>` may read and write its tenant's database and nothing else. It lives in
-`admin` and outlives the database, so it is dropped by name. The catalog holds its secret encrypted; a
-change of users is journaled there: the next epoch is written down before its user is made, and an old
-user is written down before the new one takes its place.
+The user `t_<tenantId>_e<epoch>` may read its tenant's database, write the declared collections there, and
+nothing else: it makes no collection, view or index, since all tenants share the tables of a server. It and
+its role live in `admin` and outlive the database, so they are dropped by name. The catalog holds its secret
+encrypted; a change of users is journaled there: the next epoch is written down before its user is made, and
+an old user is written down before the new one takes its place.
 """
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,8 +20,10 @@ from jazzaam.encryption import Cipher, Place
 from jazzaam.errors import Conflict
 from jazzaam.tenancy.catalog import SECRET_FIELD, TENANTS, Catalog
 from jazzaam.tenancy.clusters import Client, Clusters
+from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.errors import ClusterAway, TenantBusy, TenantNotFound
 from jazzaam.tenancy.models import Tenant, TenantId, TenantNaming, TenantStatus, Tier
+from jazzaam.tenancy.schema import build
 from jazzaam.tenancy.steps import Observer, Step, log_step
 from jazzaam.tenancy.users import OPERATOR
 
@@ -27,6 +31,10 @@ GRACE: Final = timedelta(minutes=1)
 """How long a replaced MongoDB user stays, for the work that was begun with it."""
 _USER_NOT_FOUND: Final = 11
 _USER_EXISTS: Final = 51003
+_ROLE_NOT_FOUND: Final = 31
+_ROLE_EXISTS: Final = 51002
+_LOOK: Final = ("find", "changeStream", "listCollections", "listIndexes", "collStats", "dbStats")
+"""What a tenant's user may do with its whole database; it writes the declared collections alone."""
 _OF: Final = "jazzaam"
 _HELD: Final = [TenantStatus.active, TenantStatus.suspended]
 
@@ -58,6 +66,7 @@ class Credentials:
         clusters: Clusters,
         catalog: Catalog,
         cipher: Cipher,
+        collections: Sequence[CollectionSpec],
         *,
         observe: Observer = log_step,
     ) -> None:
@@ -65,6 +74,7 @@ class Credentials:
         self._clusters = clusters
         self._catalog = catalog
         self._cipher = cipher
+        self._collections = collections
         self._observe = observe
 
     async def connect(self, tenant: Tenant) -> Client:
@@ -82,6 +92,33 @@ class Credentials:
                 raise ClusterAway from None
             raise
         return client
+
+    async def prepare(self, tenant: Tenant) -> None:
+        """Make what a dedicated tenant's user cannot: its role, and collections made at their first use.
+
+        Safe to repeat; after a release it brings the role up to date.
+        """
+        client = self._clusters.client(tenant.cluster, OPERATOR)
+        later = [replace(spec, at_first_use=False) for spec in self._collections if spec.at_first_use]
+        await build(client[tenant.database], later)
+        role, privileges = self._role(tenant.id), self._privileges(tenant)
+        try:
+            await client.admin.command("createRole", role, privileges=privileges, roles=[])
+        except OperationFailure as error:
+            if error.code != _ROLE_EXISTS:
+                raise
+            await client.admin.command("updateRole", role, privileges=privileges, roles=[])
+
+    def _role(self, tenant_id: TenantId) -> str:
+        """Name a tenant's role, also by our shared database: two installations may share a MongoDB."""
+        return f"{self._naming.system}.t_{tenant_id}"
+
+    def _privileges(self, tenant: Tenant) -> list[dict[str, Any]]:
+        def on(collection: str, *actions: str) -> dict[str, Any]:
+            return {"resource": {"db": tenant.database, "collection": collection}, "actions": actions}
+
+        declared = sorted(spec.name for spec in self._collections)
+        return [on("", *_LOOK), *(on(name, "insert", "update", "remove") for name in declared)]
 
     async def set_tier(
         self, tenant_id: TenantId, tier: Tier, at: datetime, grace: timedelta = GRACE
@@ -160,6 +197,12 @@ class Credentials:
                 )
                 dropped += [user_name(tenant_id, old["epoch"])] if gone else []
                 self._observe(Step.old_user_dropped)
+        if (
+            dropped
+            and journal is not None
+            and not await self._ours(journal["cluster"], _users_of(tenant_id))
+        ):
+            await self._drop_role(journal["cluster"], tenant_id)  # it is shared again
         return dropped
 
     async def undo(self, tenant_id: TenantId) -> bool:
@@ -179,10 +222,11 @@ class Credentials:
         return True
 
     async def drop_all(self, tenant: Tenant) -> list[str]:
-        """Drop every user a tenant ever had; gives the names of those that were there."""
+        """Drop every user a tenant ever had, and their role; gives the names of those that were there."""
         names = await self._ours(tenant.cluster, _users_of(tenant.id))
         for name in names:
             await self._drop_user(tenant.cluster, name)
+        await self._drop_role(tenant.cluster, tenant.id)
         return names
 
     async def _share(self, tenant: Tenant, until: datetime) -> Tenant:
@@ -203,12 +247,13 @@ class Credentials:
     async def _make_user(self, tenant: Tenant, epoch: int, password: str) -> None:
         name = user_name(tenant.id, epoch)
         await self._drop_user(tenant.cluster, name)
+        await self.prepare(tenant)
         try:
             await self._clusters.client(tenant.cluster, OPERATOR).admin.command(
                 "createUser",
                 name,
                 pwd=password,
-                roles=[{"role": "readWrite", "db": tenant.database}],
+                roles=[self._role(tenant.id)],
                 customData={_OF: self._naming.system},
             )
         except OperationFailure as error:
@@ -234,6 +279,15 @@ class Credentials:
                 raise
             return False
         return True
+
+    async def _drop_role(self, cluster: str, tenant_id: TenantId) -> None:
+        """Drop a tenant's role; safe to repeat."""
+        try:
+            admin = self._clusters.client(cluster, OPERATOR).admin
+            await admin.command("dropRole", self._role(tenant_id))
+        except OperationFailure as error:
+            if error.code != _ROLE_NOT_FOUND:
+                raise
 
 
 def _users_of(tenant_id: TenantId) -> Mapping[str, Any]:

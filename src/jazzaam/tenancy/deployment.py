@@ -182,10 +182,12 @@ def deploy(
 
     freshness = Freshness(system(), declared.watched)
     catalog = Catalog(system(), freshness, size=bounds.catalog_size)
-    credentials = Credentials(naming, clusters, catalog, cipher, observe=observe)
+    credentials = Credentials(naming, clusters, catalog, cipher, shape.collections, observe=observe)
     placement = Placement(clusters, table_limit=bounds.table_limit)
     release = schema.fingerprint([*shape.collections, *declared.system], shape.data_version)
-    migrator = Migrator(system(), catalog, placement, shape, release, pause=bounds.touch_pause)
+    migrator = Migrator(
+        system(), catalog, placement, shape, release, credentials.prepare, pause=bounds.touch_pause
+    )
     tenancy = Tenancy(
         naming=naming,
         clusters=clusters,

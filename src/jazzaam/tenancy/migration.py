@@ -73,8 +73,9 @@ async def is_newest(system: SystemDatabase, release: str) -> bool:
 class Migrator:
     """Brings one tenant at a time to the shape that `release` declares.
 
-    A request waits for it at most `touch_seconds`; the work goes on without it. One that failed is not
-    tried again by requests for `pause`.
+    `prepare_dedicated` makes what a dedicated tenant's own user cannot. A request waits for a tenant at
+    most `touch_seconds`; the work goes on without it. One that failed is not tried again by requests for
+    `pause`.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Migrator:
         placement: Placement,
         shape: Shape,
         release: str,
+        prepare_dedicated: Callable[[Tenant], Awaitable[None]],
         *,
         touch_seconds: float = 10.0,
         pause: timedelta = timedelta(seconds=10),
@@ -91,13 +93,13 @@ class Migrator:
         self.shape = shape
         self.release = release
         self._system = system
+        self._prepare_dedicated = prepare_dedicated
         self._catalog = catalog
         self._placement = placement
         self._touch_seconds = touch_seconds
         self._pause = pause.total_seconds()
         self._touching: dict[TenantId, asyncio.Task[None]] = {}
         self._failed: dict[TenantId, float] = {}
-        self._left: dict[TenantId, str] = {}
         self._superseded_at = float("-inf")
 
     def is_behind(self, tenant: Tenant) -> bool:
@@ -113,28 +115,29 @@ class Migrator:
         if not await self.leads():
             raise Superseded
 
-    async def migrate(self, db: TenantDatabase, *, by_itself: bool = False) -> list[Difference]:
+    async def migrate(self, db: TenantDatabase) -> list[Difference]:
         """Bring a tenant to the shape: collections and indexes first, then its data, one step at a time.
 
-        Gives what differed. Safe to repeat after a crash: each data migration is noted when it has
-        ended. A dedicated tenant's own user may not change validators: done `by_itself` the tenant stays
-        marked as behind, so that the fleet's migration finds it. Raises `Superseded`, `ClusterFull`,
-        `TenantBusy` when it was changed meanwhile, what a migration raises, and the driver's errors.
+        Gives what differed. Safe to repeat after a crash: each data migration is noted when it has ended.
+        Acts as *operator* where a tenant is dedicated, whose own user may not. Raises `Superseded`,
+        `ClusterFull`, `TenantBusy` when it was changed meanwhile, what a migration raises, and the driver's
+        errors.
         """
         await self.require_lead()
         tenant = db.tenant
         differing = await schema.differences(db.raw, self.shape.collections)
         tables = schema.tables_missing(differing, self.shape.collections)
         await self._placement.require_room(tenant.cluster, tables)
-        changed = await schema.bring(db.raw, self.shape.collections, differing, by_itself=by_itself)
+        changed = await schema.bring(db.raw, self.shape.collections, differing)
+        if tenant.credential is not None:
+            await self._prepare_dedicated(tenant)
         for step in self.shape.migrations[tenant.data_version :]:
             await step.up(db)
             await self._catalog.alter(
                 {"_id": tenant.id, "life": tenant.life, "dataVersion": {"$lt": step.number}},
                 {"$set": {"dataVersion": step.number}},
             )
-        if not by_itself:
-            await self._stamp(tenant)
+        await self._stamp(tenant)
         log.info("tenant.migrated", tenant=tenant.id, differed=len(changed))
         return changed
 
@@ -153,11 +156,12 @@ class Migrator:
     async def touch(self, tenant: Tenant, open_: Callable[[], Awaitable[TenantDatabase]]) -> None:
         """Migrate a tenant that a request found behind, on a handle of its own; many at once do it once.
 
-        Does nothing when a later release runs beside this one. Raises `TenantNotReady` when it takes long,
+        Does nothing when a later release runs beside this one, nor for a dedicated tenant, which is served
+        as it is until the operator's migration finds it. Raises `TenantNotReady` when it takes long,
         and after it failed.
         """
         now = time.monotonic()
-        if self._left.get(tenant.id) == tenant.schema_fingerprint:
+        if tenant.credential is not None:
             return
         if now - self._superseded_at < _SUPERSEDED_SECONDS:
             return
@@ -165,7 +169,7 @@ class Migrator:
             raise TenantNotReady
         task = self._touching.get(tenant.id)
         if task is None:
-            task = asyncio.create_task(self._touch(tenant, open_))
+            task = asyncio.create_task(self._touch(open_))
             self._touching[tenant.id] = task
             task.add_done_callback(lambda _: self._touching.pop(tenant.id, None))
         try:
@@ -179,12 +183,9 @@ class Migrator:
             raise TenantNotReady from None
         self._failed.pop(tenant.id, None)
 
-    async def _touch(self, tenant: Tenant, open_: Callable[[], Awaitable[TenantDatabase]]) -> None:
+    async def _touch(self, open_: Callable[[], Awaitable[TenantDatabase]]) -> None:
         if not await self.leads():
             self._superseded_at = time.monotonic()
             return
-        own_user = tenant.credential is not None
         with await open_() as db:
-            await self.migrate(db, by_itself=own_user)
-        if own_user:
-            self._left[tenant.id] = tenant.schema_fingerprint
+            await self.migrate(db)

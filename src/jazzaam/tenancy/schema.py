@@ -156,13 +156,10 @@ async def bring(
     database: AnyDatabase,
     collections: Sequence[CollectionSpec],
     differing: Sequence[Difference] | None = None,
-    *,
-    by_itself: bool = False,
 ) -> list[Difference]:
     """Make what is missing and change what differs; gives what was to be done. Safe to repeat.
 
-    `differing` is what `differences` found, if that was asked already. `by_itself` is for a tenant's own
-    user, who may not use `collMod`: validators are left as they are.
+    `differing` is what `differences` found, if that was asked already.
     """
     if differing is None:
         differing = await differences(database, collections)
@@ -173,29 +170,26 @@ async def bring(
         if one.kind is DifferenceKind.missing_collection:
             await _build_one(database, spec)
         elif one.kind is DifferenceKind.other_validator:
-            if not by_itself:
-                await database.command(
-                    "collMod", spec.name, validator=dict(spec.validator or {}), validationLevel=_LEVEL
-                )
+            await database.command(
+                "collMod", spec.name, validator=dict(spec.validator or {}), validationLevel=_LEVEL
+            )
         else:
             index = next(index for index in spec.indexes if index.name == one.index)
             if one.kind is DifferenceKind.missing_index:
                 await _create_indexes(database, spec.name, [index])
             else:
-                await _change_index(database, spec.name, index, by_itself=by_itself)
+                await _change_index(database, spec.name, index)
     return to_do
 
 
-async def _change_index(
-    database: AnyDatabase, collection: str, index: IndexSpec, *, by_itself: bool
-) -> None:
+async def _change_index(database: AnyDatabase, collection: str, index: IndexSpec) -> None:
     """Make an index what is declared; when that cannot be done it stays as it was.
 
     One that only becomes unique is converted where it stands. MongoDB changes no other in place: it is
     dropped and made anew.
     """
     old = (await _indexes_of(database, collection))[index.name]
-    if index.unique and not by_itself and _same_index(index.definition(), {**old, "unique": True}):
+    if index.unique and _same_index(index.definition(), {**old, "unique": True}):
         await _make_unique(database, collection, index)
         return
     await database[collection].drop_index(index.name)
