@@ -49,6 +49,14 @@ def test_a_relay_without_a_broker_is_refused(tmp_path, mongod):
     assert line.startswith("jazzaam: JAZZAAM_BROKER_URL is not set")
 
 
+def test_an_empty_setting_counts_as_unset(tmp_path, mongod):
+    """As compose and systemd hand on a variable that nobody filled in."""
+    empty = {"BROKER_URL": "", "PORT": "", "TRUSTED_PROXIES": "", "OPERATOR_EMAIL": ""}
+    (line,) = lines_of(tmp_path, "relay", **{**fresh(mongod), **empty})
+
+    assert line.startswith("jazzaam: JAZZAAM_BROKER_URL is not set")
+
+
 def test_doctor_tries_the_broker_and_keeps_its_password(tmp_path, mongod):
     away = f"redis://:a-secret@127.0.0.1:{free_port()}/0"
     lines = lines_of(tmp_path, "doctor", status=1, BROKER_URL=away, **fresh(mongod))

@@ -184,6 +184,18 @@ async def test_the_sweep_runs_by_itself():
                 await asyncio.sleep(0.005)
 
 
+async def test_a_pool_that_has_ended_opens_nothing_again():
+    """Work that outlived the pool opened a client that nobody closed."""
+    world = World(small())
+    async with world.pool.sweeping():
+        (await world.lease("a")).release()
+
+    for key in ("a", "b"):
+        with pytest.raises(PoolExhausted):
+            await world.lease(key)
+    assert world.live == []
+
+
 async def test_thousands_of_openings_leave_nothing_behind():
     """The guide's leak test, on a clock moved by hand."""
     world = World(small(size=5, idle_for=timedelta(seconds=1)))

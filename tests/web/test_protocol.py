@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
 from tests.processes import free_port
 
 from jazzaam.web import protocol
-from jazzaam.web.protocol import BoundedProtocol
+from jazzaam.web.protocol import BoundedProtocol, bounded_protocol
 
 
 async def app(scope, receive, send):
@@ -25,11 +26,10 @@ async def app(scope, receive, send):
         await send({"type": "http.response.body", "body": body})
 
 
-@pytest.fixture
-async def port(monkeypatch):
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+@asynccontextmanager
+async def serving(http):
     port = free_port()
-    config = uvicorn.Config(app, port=port, http=BoundedProtocol, log_level="error", lifespan="off")
+    config = uvicorn.Config(app, port=port, http=http, log_level="error", lifespan="off")
     server = uvicorn.Server(config)
     running = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
@@ -38,6 +38,13 @@ async def port(monkeypatch):
     yield port
     server.should_exit = True
     await running
+
+
+@pytest.fixture
+async def port(monkeypatch):
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+    async with serving(BoundedProtocol) as port:
+        yield port
 
 
 async def test_a_head_without_end_is_cut_off(port):
@@ -94,3 +101,38 @@ async def test_what_is_no_request_is_refused_with_a_problem(port):
         assert head.startswith(b"HTTP/1.1 400")
         assert b"application/problem+json" in head
         assert json.loads(body)["type"] == "/problems/MalformedRequest"
+
+
+async def ask(reader, writer):
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    async with asyncio.timeout(5):
+        answer = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(1)
+    return answer[9:12]
+
+
+async def test_one_connection_too_many_is_closed_at_once_and_the_others_stay():
+    async with serving(bounded_protocol(3)) as port:
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        assert [await ask(*one) for one in held] == [b"200"] * 3
+
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await ask(reader, writer)
+        writer.close()
+        assert [await ask(*one) for one in held] == [b"200"] * 3
+
+        held[0][1].close()
+        await held[0][1].wait_closed()
+        async with asyncio.timeout(5):
+            while True:
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                try:
+                    assert await ask(reader, writer) == b"200"
+                    break
+                except (ConnectionError, asyncio.IncompleteReadError):
+                    await asyncio.sleep(0.01)
+                finally:
+                    writer.close()
+        for _, writer in held[1:]:
+            writer.close()
