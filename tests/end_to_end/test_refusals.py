@@ -51,7 +51,7 @@ def test_a_relay_without_a_broker_is_refused(tmp_path, mongod):
 
 def test_an_empty_setting_counts_as_unset(tmp_path, mongod):
     """As compose and systemd hand on a variable that nobody filled in."""
-    empty = {"BROKER_URL": "", "PORT": "", "TRUSTED_PROXIES": "", "OPERATOR_EMAIL": ""}
+    empty = {"BROKER_URL": "", "PORT": "", "TRUSTED_PROXIES": "", "FORMS_URL": ""}
     (line,) = lines_of(tmp_path, "relay", **{**fresh(mongod), **empty})
 
     assert line.startswith("jazzaam: JAZZAAM_BROKER_URL is not set")
