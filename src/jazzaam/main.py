@@ -83,7 +83,7 @@ async def serve(settings: Settings) -> None:
     measured = requests if settings.metrics_port is not None else None
     config = uvicorn.Config(
         create_app(application, measured),
-        http=bounded_protocol(settings.connections),
+        http=bounded_protocol(settings.connections, settings.trusted_proxies),
         host=settings.host,
         port=settings.port,
         log_level="warning",

@@ -168,6 +168,21 @@ async def test_who_has_written_shares_no_read_that_began_before(system, acme):
     assert cache.peek(acme.id) == "suspended"
 
 
+async def test_a_read_may_end_after_the_one_that_took_its_place(system, acme):
+    faults = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    _, reads, cache = await listening_cache(system)
+    reads.pause = 0.1
+    before = asyncio.create_task(cache.get(acme.id))
+    await asyncio.sleep(0.05)
+    cache.forget(Source(TENANTS.name, "another"))
+    reads.pause = 0
+
+    assert [await cache.get(acme.id), await before] == ["active"] * 2
+    await asyncio.sleep(0)
+    assert faults == []
+
+
 async def test_whoever_gives_up_leaves_the_read_to_the_others(system, acme):
     _, reads, cache = await listening_cache(system)
     reads.pause = 0.1

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from ipaddress import IPv6Address
 
 import httpx2
@@ -33,6 +34,18 @@ def test_however_many_networks_there_are_so_many_are_remembered():
 
     assert len(limits._counts) == 11
     limits.spend({"0": 5})
+
+
+def test_who_is_refused_takes_no_place_among_the_networks_that_are_counted():
+    """Two IPv6 sites filled the table with households, and every new visitor was refused."""
+    limits = NetworkLimits(seconds=3_600, most_networks=100)
+    for site in ("a", "b"):
+        for household in range(1_000):
+            with suppress(TooManyRequests):
+                limits.spend({f"{site}{household}": 5, site: 20})
+
+    for visitor in range(50):
+        limits.spend({f"visitor {visitor}": 5})
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ import uvicorn
 from tests.processes import free_port
 
 from jazzaam.web import protocol
+from jazzaam.web.origin import networks
 from jazzaam.web.protocol import BoundedProtocol, bounded_protocol
 
 
 async def app(scope, receive, send):
     if scope["type"] == "http":
         size = 0
-        while True:
+        while scope["path"] != "/at-once":
             message = await receive()
             size += len(message.get("body", b""))
             if not message.get("more_body"):
@@ -43,6 +44,7 @@ async def serving(http):
 @pytest.fixture
 async def port(monkeypatch):
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.2)
     async with serving(BoundedProtocol) as port:
         yield port
 
@@ -61,6 +63,57 @@ async def test_a_head_without_end_is_cut_off(port):
         pass
 
     assert sent < 3 * protocol.MAXIMUM_HEAD_BYTES
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("begin", "again"),
+    [
+        (b"0\r\n", b"t%d: " + b"x" * 65_536 + b"\r\n"),
+        (b"0\r\nt: ", b"x" * 65_536),
+        (b"2;e=", b"x" * 65_536),
+    ],
+    ids=["many trailers", "one trailer", "a chunk's extension"],
+)
+async def test_what_comes_after_the_head_and_is_no_body_has_an_end(port, begin, again):
+    """It was kept without bound, and one that did not end was copied again with every part of it."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n" + begin)
+    sent = 0
+    try:
+        while sent < 4 * protocol.MAXIMUM_HEAD_BYTES:
+            writer.write(again.replace(b"%d", b"%d" % sent))
+            await writer.drain()
+            sent += len(again)
+            await asyncio.sleep(0.002)
+    except ConnectionError:
+        pass
+
+    assert sent < 3 * protocol.MAXIMUM_HEAD_BYTES
+    writer.close()
+
+
+async def test_a_body_in_many_small_chunks_is_taken(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for _ in range(200):
+        writer.write(b"1\r\nx\r\n" * 1_000)
+        await writer.drain()
+    writer.write(b"0\r\n\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+
+    assert await reader.readexactly(6) == b"200000"
+    writer.close()
+
+
+async def test_who_is_answered_early_is_not_listened_to_for_long(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST /at-once HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\nx")
+
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+
+    assert answer.startswith(b"HTTP/1.1 200")
     writer.close()
 
 
@@ -112,7 +165,7 @@ async def ask(reader, writer):
 
 
 async def test_one_connection_too_many_is_closed_at_once_and_the_others_stay():
-    async with serving(bounded_protocol(3)) as port:
+    async with serving(bounded_protocol(3, networks(["127.0.0.0/8"]))) as port:
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
         assert [await ask(*one) for one in held] == [b"200"] * 3
 
@@ -135,4 +188,19 @@ async def test_one_connection_too_many_is_closed_at_once_and_the_others_stay():
                 finally:
                     writer.close()
         for _, writer in held[1:]:
+            writer.close()
+
+
+async def test_one_network_takes_a_quarter_of_the_connections():
+    async with serving(bounded_protocol(8)) as port:
+        held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        assert [await ask(*one) for one in held] == [b"200"] * 2
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await ask(reader, writer)
+        writer.close()
+
+        other = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+        assert await ask(*other) == b"200"
+        for _, writer in [*held, other]:
             writer.close()

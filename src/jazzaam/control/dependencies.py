@@ -93,11 +93,14 @@ async def current_member(request: Request) -> Member:
     """Give who acts in a company: a person by their session, or a program by its API key.
 
     Whether the company itself is open is asked where it is entered. Raises `ApiKeyRefused`, and for a
-    person `NoCompany` and `SecondFactorRequired` besides what `session_principal` raises.
+    person `NoCompany`, `SecondFactorRequired`, `SupportReadsOnly`, and what `session_principal` raises.
     """
     key = request.headers.get("x-api-key")
     if key is None:
-        return member_of(await session_principal(request))
+        principal = await session_principal(request)
+        if principal.is_support and request.method not in ("GET", "HEAD"):
+            raise SupportReadsOnly
+        return member_of(principal)
     if "authorization" in request.headers:
         raise ApiKeyRefused("Send an access token or an API key, not both.")
     keys: ApiKeys = request.app.state.api_keys
@@ -142,16 +145,21 @@ async def recently_confirmed(request: Request) -> None:
     What carries a company away, or opens it for longer than a session, asks for it: a stolen token is not
     enough. Raises `ConfirmationNeeded`.
     """
+    if not await is_recently_confirmed(request):
+        raise ConfirmationNeeded
+
+
+async def is_recently_confirmed(request: Request) -> bool:
+    """Tell whether a person proved who they are within five minutes; an API key counts as one who did."""
     if "x-api-key" in request.headers:
-        return
+        return True
     principal, control = await session_principal(request), request.app.state.control
     now = control.clock.now()
     if now - principal.authenticated_at <= CONFIRMATION_LASTS:
-        return
+        return True
     rows = SessionRepository(request.app.state.deployment.system())
     row = await rows.find(ObjectId(principal.session_id), now) or {}  # it may be proved this very second
-    if now - (row.get("authenticatedAt") or NEVER) > CONFIRMATION_LASTS:
-        raise ConfirmationNeeded
+    return now - (row.get("authenticatedAt") or NEVER) <= CONFIRMATION_LASTS
 
 
 async def company_person(request: Request) -> Member:

@@ -254,7 +254,8 @@ class FreshCache(Generic[Key, Value]):
         return flight
 
     def _landed(self, key: Key, task: "asyncio.Task[_Read[Value]]") -> None:
-        if self._flights[key].task is task:
+        flight = self._flights.get(key)
+        if flight is not None and flight.task is task:  # else a later read took its place
             del self._flights[key]
         if not task.cancelled():
             task.exception()  # whoever waited has it; nobody may be left

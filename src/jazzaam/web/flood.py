@@ -20,16 +20,19 @@ class NetworkLimits:
         self._counts: Counter[str] = Counter()
 
     def spend(self, networks: Mapping[str, int]) -> None:
-        """Count one use by each network; raises `TooManyRequests` when one is over its limit."""
+        """Count one use by each network; raises `TooManyRequests` when one has reached its limit.
+
+        Nothing is counted then: who is refused takes no place among the networks that are counted.
+        """
         now = time.monotonic()
         window = int(now / self._seconds)
         if window != self._window:
             self._window = window
             self._counts.clear()
-        for network, limit in networks.items():
-            known = network in self._counts or len(self._counts) < self._most
-            key = network if known else "others"
-            self._counts[key] += 1
-            if self._counts[key] > limit:
-                wait = int((window + 1) * self._seconds - now) + 1
-                raise TooManyRequests(retry_after_seconds=wait)
+        full = len(self._counts) >= self._most
+        keys = {
+            "others" if full and one not in self._counts else one: most for one, most in networks.items()
+        }
+        if any(self._counts[key] >= limit for key, limit in keys.items()):
+            raise TooManyRequests(retry_after_seconds=int((window + 1) * self._seconds - now) + 1)
+        self._counts.update(keys.keys())

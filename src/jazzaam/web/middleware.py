@@ -3,18 +3,21 @@
 import asyncio
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
 from bson import ObjectId
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jazzaam.logging import get_logger
 from jazzaam.web.admission import OF_STRANGERS
 from jazzaam.web.at_end import begin
 from jazzaam.web.head import IS_HEAD
+from jazzaam.web.origin import site_of
 from jazzaam.web.problems import general_problem
 
 log = get_logger(__name__)
@@ -32,7 +35,7 @@ _FOR_DATA: Final = (
 _STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 PAGES: Final = ("/f/", "/t/", "/i/")
 """Where strangers' pages live."""
-_STRANGERS_API: Final = "/api/v1/public/"
+STRANGERS_API: Final = "/api/v1/public/"
 
 
 Measure = Callable[[str, str, int, float], None]
@@ -132,7 +135,7 @@ class Origins:
             path: str = scope["path"]
             on_forms_host = _header(scope, b"host").lower() == self._forms_host
             is_page = path.startswith(PAGES)
-            if is_page != on_forms_host and not path.startswith(_STRANGERS_API):
+            if is_page != on_forms_host and not path.startswith(STRANGERS_API):
                 await general_problem(404)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -142,7 +145,8 @@ class BodyLimit:
     """Refuses bodies over `maximum_bytes`, by what they announce and by what then comes, and slow ones.
 
     `larger` names the paths that take more. A body has `seconds` to arrive, all of it. The bodies of
-    strangers, whom nobody has asked for credentials, have `strangers_bytes` together.
+    strangers, whom nobody has asked for credentials, have `strangers_bytes` together, of which one network
+    takes an eighth at most.
     """
 
     def __init__(
@@ -159,6 +163,8 @@ class BodyLimit:
         self._larger = larger
         self._seconds = seconds
         self._left_for_strangers = strangers_bytes
+        self._most_of_one = strangers_bytes // 8
+        self._held_by: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -170,10 +176,10 @@ class BodyLimit:
         if announced.isdigit() and int(announced) > maximum:
             await general_problem(413, detail=_too_large(maximum))(scope, receive, send)
             return
-        taken, whole, ends_at = 0, False, time.monotonic() + self._seconds
+        taken, held, whole, ends_at = 0, 0, False, time.monotonic() + self._seconds
 
         async def receive_counted() -> Message:
-            nonlocal taken, whole
+            nonlocal taken, held, whole
             if whole:
                 return await receive()  # waits for the client to go away
             try:
@@ -185,17 +191,26 @@ class BodyLimit:
             taken += len(message.get("body", b""))
             if taken > maximum:
                 raise HTTPException(413, _too_large(maximum))
-            if of_strangers:
-                self._left_for_strangers -= len(message.get("body", b""))
-                if self._left_for_strangers < 0:
+            if network is not None:
+                more = taken - held
+                if more > self._left_for_strangers or self._held_by[network] + more > self._most_of_one:
                     raise HTTPException(503)
+                self._hold(network, more)
+                held = taken
             return message
 
-        of_strangers: bool = scope.get(OF_STRANGERS, True)
+        network = site_of(Request(scope)) if scope.get(OF_STRANGERS, True) else None
         try:
             await self._app(scope, receive_counted, send)
         finally:
-            self._left_for_strangers += taken if of_strangers else 0
+            if network is not None:
+                self._hold(network, -held)
+
+    def _hold(self, network: str, size: int) -> None:
+        self._left_for_strangers -= size
+        self._held_by[network] += size
+        if not self._held_by[network]:
+            del self._held_by[network]
 
 
 def _too_large(maximum_bytes: int) -> str:

@@ -58,6 +58,22 @@ def networks_of(request: Request) -> tuple[str, str | None]:
     return _network(address, _HOUSEHOLD), site
 
 
+def site_of(request: Request) -> str:
+    """Name the largest network that one customer has: the IPv4 address, or the IPv6 /48."""
+    return _network(_parsed(address_of(request)), _SITE)
+
+
+def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
+    """Tell whether a peer's address is that of a proxy of ours."""
+    address = _parsed(peer)
+    return address is not None and _is_in(address, trusted)
+
+
+def site_named(peer: str) -> str:
+    """Name the largest network that one customer has, by a peer's address."""
+    return _network(_parsed(peer), _SITE)
+
+
 def _network(address: IPv4Address | IPv6Address | None, bits: int) -> str:
     if isinstance(address, IPv6Address):
         return str(ip_network((address, bits), strict=False))

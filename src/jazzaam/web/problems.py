@@ -139,7 +139,11 @@ def documented(*errors: type[JazzaamError]) -> dict[int | str, dict[str, Any]]:
 
 def document_general(operation: dict[str, Any]) -> None:
     """Add to an OpenAPI operation what can happen to any request like it."""
-    statuses = [400, 422, 500, 503] + ([408, 413, 415] if "requestBody" in operation else [])
+    places = {one["in"] for one in operation.get("parameters", ())}
+    statuses = [400, 422, 500, 503]
+    statuses += [404] if "path" in places else []
+    statuses += [414] if "query" in places else []
+    statuses += [408, 413, 415] if "requestBody" in operation else []
     for status in statuses:
         name, detail = GENERAL.get(status, ("InvalidInput", "Some of what was sent is not valid."))
         known = operation["responses"].get(str(status))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pyotp
@@ -97,3 +98,28 @@ async def test_a_key_that_exports_leads_carries_no_capsule_away(client, acme):
 
     assert asked.status_code == 403
     assert "company:export" in asked.json()["detail"]
+
+
+async def test_an_export_is_carried_away_by_who_proved_who_they_are_lately(
+    client, acme, grow_old, run_jobs
+):
+    """Asking for it alone did; an old session fetched it for a week."""
+    exports = "/api/v1/company/exports"
+    export_id = (await client.post(exports, headers=acme.headers)).json()["id"]
+    await run_jobs(acme)
+    await grow_old(acme.id)
+
+    async def shown():
+        (only,) = (await client.get(exports, headers=acme.headers)).json()["items"]
+        return only["status"], only["url"] is not None
+
+    async with asyncio.timeout(2):
+        while await shown() != ("done", False):
+            await asyncio.sleep(0.01)
+    place = f"{exports}/{export_id}/file"
+    refused = await client.get(place, headers=acme.headers)
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/ConfirmationNeeded")
+    assert await confirm(client, acme.headers, password=PASSWORD) == 204
+
+    assert await shown() == ("done", True)
+    assert (await client.get(place, headers=acme.headers)).status_code == 200

@@ -4,9 +4,11 @@ from datetime import timedelta
 import pytest
 from bson import ObjectId
 from tests.conftest import PASSWORD
+from tests.conftest import enter as enter_company
 
 from jazzaam.control.accounts.repository import AccountRepository
 from jazzaam.control.memberships.permissions import Role
+from jazzaam.control.memberships.repository import MembershipRepository
 from jazzaam.control.support.repository import SupportGrantRepository
 
 GRANTS = "/api/v1/company/support-grants"
@@ -151,6 +153,7 @@ class TestALookIsNoMore:
         ("post", "/api/v1/auth/totp", {"password": PASSWORD}),
         ("get", "/api/v1/admin/tenants", None),
         ("get", "/api/v1/admin/waitlist", None),
+        ("post", f"/api/v1/notifications/{'f' * 24}/read", None),
     )
 
     async def test_it_opens_nothing_but_reads_of_that_workspace(
@@ -188,6 +191,24 @@ class TestALookIsNoMore:
         async with asyncio.timeout(1):
             while (await client.get("/api/v1/leads", headers=headers)).status_code != 401:
                 await asyncio.sleep(0.01)
+
+    async def test_it_ends_with_the_membership_it_was_begun_in(self, client, acme, globex, admin, plane):
+        """The owner removed the admin from the company; the look into another one went on."""
+        team = MembershipRepository(plane.db, ObjectId(globex.id))
+        await team.add(ObjectId(admin.id), Role.member, plane.clock.now())
+        there = await enter_company(client, admin.headers, globex)
+        await let_in(client, acme)
+        answer = await client.post(f"/api/v1/admin/tenants/{acme.id}/enter", headers=there)
+        headers = {"Authorization": f"Bearer {answer.json()['accessToken']}"}
+        assert (await client.get("/api/v1/leads", headers=headers)).status_code == 200
+
+        gone = await client.delete(f"/api/v1/members/{admin.id}", headers=globex.headers)
+        assert gone.status_code == 204, gone.text
+
+        async with asyncio.timeout(1):
+            while (await client.get("/api/v1/leads", headers=headers)).status_code != 401:
+                await asyncio.sleep(0.01)
+        assert (await client.get("/api/v1/me", headers=admin.headers)).status_code == 200
 
     async def test_who_looks_may_stop_looking_and_stays_signed_in(self, client, acme, admin):
         await let_in(client, acme)

@@ -1,4 +1,5 @@
 import asyncio
+import encodings
 import re
 from urllib.parse import quote_plus
 
@@ -9,8 +10,10 @@ from bson import ObjectId
 from jazzaam.crm.forms.models import FORMS, SUBMISSIONS
 from jazzaam.crm.leads.models import LEADS
 from jazzaam.crm.records import ACTIVITIES
+from jazzaam.errors import MalformedRequest
 from jazzaam.jobs.models import JOBS
 from jazzaam.tenancy.catalog import PUBLIC_KEYS
+from jazzaam.web.form_body import read_form
 
 PROFILE = {"linkedinUrl": "https://www.linkedin.com/in/ada-lovelace", "fullName": "Ada Lovelace"}
 CUSTOM = {
@@ -226,6 +229,58 @@ async def test_another_charset_is_read_as_it_is_announced(client, acme, custom):
     assert (await acme.db[LEADS].find_one({}, {"fullName": 1}))["fullName"] == "Jörg"
 
 
+async def test_a_visitor_who_comes_from_an_advertisement_loses_nothing(client, acme, custom):
+    """A parameter that came twice closed the form to them, in JSON."""
+    for query in ("utm_source=a&utm_source=b", "fbclid=1&fbclid=1", "gclid=%FF&gclid=%00"):
+        page = f"/f/{custom['accessToken']}?{query}"
+        assert (await client.get(page)).status_code == 200
+        assert (await client.post(page, data={"email": "a@example.com"})).status_code == 200
+        sent = await client.post(f"{submissions(custom)}?{query}", json={"email": "b@example.com"})
+        assert sent.status_code == 201
+    assert (await client.get("/api/v1/leads?limit=1&limit=2", headers=acme.headers)).status_code == 422
+
+
+async def test_a_page_that_sends_what_cannot_be_read_gets_the_form_again(client, acme, custom):
+    """It got JSON."""
+    answer = await client.post(
+        f"/f/{custom['accessToken']}", content=b"name=J%F6rg", headers={"content-type": URL_ENCODED}
+    )
+
+    assert answer.status_code == 400
+    assert "<form" in answer.text
+    assert "not encoded as utf-8" in answer.text
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity"])
+async def test_what_json_does_not_know_is_refused(client, acme, custom, number):
+    body = b'{"email": "a@example.com", "name": ' + number + b"}"
+    answer = await client.post(
+        submissions(custom), content=body, headers={"content-type": "application/json"}
+    )
+
+    assert answer.status_code == 400
+    assert await acme.db[SUBMISSIONS].count({}) == 0
+
+
+async def test_the_charset_that_html_puts_into_a_field_is_read(client, acme, custom):
+    content = b"_charset_=windows-1252&email=a@example.com&name=J%F6rg"
+
+    answer = await client.post(submissions(custom), content=content, headers={"content-type": URL_ENCODED})
+
+    assert answer.status_code == 201
+    assert (await acme.db[LEADS].find_one({}, {"fullName": 1}))["fullName"] == "Jörg"
+
+
+def test_no_charset_that_a_stranger_names_is_remembered():
+    """Python keeps every name that its lookup was ever asked for: half a megabyte a request, for good."""
+    before = len(encodings._cache)
+    for number in range(200):
+        with pytest.raises(MalformedRequest):
+            read_form(f"{URL_ENCODED}; charset=z{number}", b"a=b")
+
+    assert len(encodings._cache) == before
+
+
 @pytest.mark.parametrize(
     ("content_type", "content"),
     [
@@ -237,7 +292,11 @@ async def test_another_charset_is_read_as_it_is_announced(client, acme, custom):
         (f"{URL_ENCODED}; charset=hex", b"email=a@example.com"),
         (f"{URL_ENCODED}; charset=\xff", b"email=a@example.com"),
         (URL_ENCODED, b"&".join(b"x%d=1" % number for number in range(1_001))),
+        (URL_ENCODED, b"_charset_=utf-7&email=a@example.com"),
+        (f"{URL_ENCODED}; charset={'q' * 10_000}", b"email=a@example.com"),
         ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=x", multipart("x", ("email", "a@example.com"), ("name", "J"))[:-9]),
+        ("multipart/form-data; boundary=x", multipart("x", ("email", "a@example.com"))[:-4]),
         ("multipart/form-data; boundary=other", multipart("x", ("email", "a@example.com"))),
         (
             "multipart/form-data; boundary=x",

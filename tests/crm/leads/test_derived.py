@@ -39,6 +39,28 @@ def test_a_lead_without_a_full_name_of_its_own_has_the_joined_one(changes):
     assert (after["fullName"] or "") == joined
 
 
+GRACE = {"fullName": "Grace Hopper"}
+ANN = {"fullName": "Prof. Ann Lee", "firstName": "Ann", "lastName": "Lee"}
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "full_name"),
+    [
+        (GRACE, {"firstName": "Grace"}, "Grace Hopper"),
+        (GRACE, {"firstName": None, "lastName": None}, "Grace Hopper"),
+        (GRACE, {"lastName": ""}, "Grace Hopper"),
+        (GRACE, {"firstName": "Ada", "lastName": "Lovelace"}, "Ada Lovelace"),
+        (ANN, {"firstName": "Ann"}, "Prof. Ann Lee"),
+        (ANN, {"firstName": None}, "Prof. Ann Lee"),
+        (ANN, {"lastName": "Lim"}, "Ann Lim"),
+        ({}, {"lastName": "Lim"}, "Lim"),
+    ],
+)
+def test_a_full_name_that_says_more_is_not_overwritten_by_a_part(before, changes, full_name):
+    """A first name alone cut the last name off a lead that had come with a full name."""
+    assert {**before, **with_full_name(changes, before)}["fullName"] == full_name
+
+
 @pytest.mark.parametrize("lead", [{}, {"fullName": "", "email": None}, {"notes": "x", "city": "Oslo"}])
 def test_a_lead_that_is_nobody_is_refused(lead):
     with pytest.raises(InvalidInput):

@@ -396,3 +396,16 @@ class TestIdempotency:
         assert {answer.status_code for answer in answers} <= {201, 409}
         assert any(answer.status_code == 201 for answer in answers)
         assert await acme.db[LEADS].count({}) == 1
+
+
+async def test_a_lead_that_was_changed_meanwhile_is_not_deleted(client, acme):
+    created = await client.post("/api/v1/leads", json=ADA, headers=acme.headers)
+    place, tag = created.headers["location"], created.headers["etag"]
+    changed = await client.patch(place, json={"notes": "one"}, headers=acme.headers)
+
+    refused = await client.delete(place, headers={**acme.headers, "If-Match": tag})
+    assert (refused.status_code, refused.json()["type"]) == (412, "/problems/LeadChanged")
+    assert (await client.get(place, headers=acme.headers)).status_code == 200
+
+    newest = {**acme.headers, "If-Match": changed.headers["etag"]}
+    assert (await client.delete(place, headers=newest)).status_code == 204

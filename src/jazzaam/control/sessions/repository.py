@@ -83,8 +83,11 @@ class SessionRepository:
         )
 
     async def end_in_company(self, account_id: ObjectId, company_id: ObjectId) -> None:
-        """End an account's sessions in a company."""
-        await self._rows.delete_many({"accountId": account_id, "companyId": company_id})
+        """End an account's sessions in a company, and those begun from them."""
+        there = self._rows.find({"accountId": account_id, "companyId": company_id}, {"_id": 1})
+        ids = [row["_id"] async for row in there]
+        theirs = {"$or": [{"companyId": company_id}, {"parentId": {"$in": ids}}]}
+        await self._rows.delete_many({"accountId": account_id, **theirs})
 
     async def confirm(self, session_id: ObjectId, at: datetime) -> bool:
         """Note that who is signed in has proved who they are; False when the session has ended."""

@@ -7,7 +7,7 @@ from bson import ObjectId
 from fastapi import Depends, Query, Request
 
 from jazzaam.control.accounts.sessions import Sessions
-from jazzaam.control.dependencies import current_member, member_of, session_principal
+from jazzaam.control.dependencies import current_member, member_of, recently_confirmed, session_principal
 from jazzaam.control.memberships.models import Member
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.plane import ControlServices
@@ -38,10 +38,12 @@ async def open_download(request: Request, exportId: IdInPath, link: LinkQuery = 
     """Open an export for who has a link to it, or is signed in.
 
     A link, or an access token, is good for beginning; from then on the session, or the key, is asked.
-    Raises `ExportNotFound` for a bad link.
+    Raises `ExportNotFound` for a bad link, `ConfirmationNeeded` without one for who was not asked lately.
     """
     export_id = ObjectId(exportId)
     found = await _read(request, export_id, link)
+    if found is None:
+        await recently_confirmed(request)
     session_id = found.session_id if found else await _own_session(request)
 
     async def who() -> Member:

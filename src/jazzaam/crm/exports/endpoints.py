@@ -4,7 +4,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from jazzaam.control.accounts.errors import ConfirmationNeeded
-from jazzaam.control.dependencies import RECENTLY_CONFIRMED, SIGNED_IN, session_principal
+from jazzaam.control.dependencies import (
+    RECENTLY_CONFIRMED,
+    SIGNED_IN,
+    is_recently_confirmed,
+    session_principal,
+)
 from jazzaam.control.memberships.access import needs
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.requests import IDEMPOTENT
@@ -30,10 +35,14 @@ _NEEDS = needs(Permission.company_export)
     responses=documented(*MEMBER_ERRORS),
 )
 async def list_exports(request: Request, workspace: CurrentWorkspace) -> Response:
-    """List exports, the newest first; one that is done has an address, good once within ten minutes."""
+    """List exports, the newest first; one that is done has an address, good once within ten minutes.
+
+    The address stands there for who proved who they are within five minutes (`POST /auth/confirm`).
+    """
     by_key = "x-api-key" in request.headers
     session_id = None if by_key else (await session_principal(request)).session_id
-    return json_response({"items": await service.list_exports(workspace, session_id)})
+    links = await is_recently_confirmed(request)
+    return json_response({"items": await service.list_exports(workspace, session_id, links=links)})
 
 
 @router.post(
@@ -65,13 +74,13 @@ async def request_export(workspace: CurrentWorkspace) -> Response:
             "description": "The capsule.",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **documented(*MEMBER_WRITE_ERRORS, ExportNotFound),
+        **documented(*MEMBER_WRITE_ERRORS, ExportNotFound, ConfirmationNeeded),
     },
 )
 async def fetch_export(request: Request, download: OpenDownload) -> Response:
-    """Fetch an export's file, with the link of GET /company/exports, which is good once, or signed in.
+    """Fetch an export's file, with the link of GET /company/exports, or recently confirmed.
 
-    It breaks off within a second of when who fetches it may no more.
+    A link is good once. It breaks off within a second of when who fetches it may no more.
     """
     workspace, export_id, link_id, still = download
     fetch = IS_HEAD not in request.scope

@@ -83,18 +83,21 @@ async def _require_room(workspace: Workspace, exports: ExportRepository) -> None
         raise LimitReached(LIMITS["exportsAtOnce"], allowed)
 
 
-async def list_exports(workspace: Workspace, session_id: str | None) -> list[Document]:
-    """List the exports, the newest first; those that are done with their address for `session_id`.
+async def list_exports(workspace: Workspace, session_id: str | None, *, links: bool) -> list[Document]:
+    """List the exports, the newest first; with `links` those that are done have their address.
 
-    Without a session the address takes what every other request takes. Raises `Forbidden`.
+    It is good for `session_id`; without a session it takes what every other request takes. Raises
+    `Forbidden`.
     """
     workspace.member.require(Permission.company_export)
     rows = await ExportRepository(workspace.db).newest()
     known = await outbox.show_all(workspace.db, [row["_id"] for row in rows])
-    return [_shown(workspace, row, known.get(row["_id"], {}), session_id) for row in rows]
+    return [_shown(workspace, row, known.get(row["_id"], {}), session_id, links=links) for row in rows]
 
 
-def _shown(workspace: Workspace, row: Document, job: Document, session_id: str | None) -> Document:
+def _shown(
+    workspace: Workspace, row: Document, job: Document, session_id: str | None, *, links: bool
+) -> Document:
     status = _STATUS[JobState(job["state"])] if job else ExportStatus.failed
     result: dict[str, Any] = job.get("result") or {}
     shown: Document = {
@@ -107,7 +110,7 @@ def _shown(workspace: Workspace, row: Document, job: Document, session_id: str |
         "documents": result.get("documents"),
         "url": None,
     }
-    if status is ExportStatus.done:
+    if links and status is ExportStatus.done:
         shown["url"] = _address(workspace, row["_id"], session_id)
     return shown
 

@@ -1,5 +1,6 @@
 """What strangers reach: the hosted page, a form's definition, and submitting."""
 
+import json
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Path, Request, Response
@@ -107,20 +108,18 @@ async def submit_page(request: Request, accessToken: str) -> Response:  # noqa: 
         form = await _open(workspace, named, accessToken)
     except NoSuchForm:
         return missing_page()
-    sent = await _form_encoded(request)
+    action, questions = f"/f/{accessToken}", service.questions_of(form)
+    try:
+        sent = await _form_encoded(request)
+    except MalformedRequest as error:
+        wrong = FieldError("", "unreadable", f"{error} Please fill in the form here.")
+        return form_page(form, questions, action=action, errors=[wrong], status=400)
     if sent is None:
         return unsupported_media_type(*FORM_TYPES)
     try:
         await service.submit(workspace, form, sent)
     except AnswersInvalid as error:
-        return form_page(
-            form,
-            service.questions_of(form),
-            action=f"/f/{accessToken}",
-            answers=sent,
-            errors=error.errors,
-            status=422,
-        )
+        return form_page(form, questions, action=action, answers=sent, errors=error.errors, status=422)
     return thanks_page(form)
 
 
@@ -135,13 +134,18 @@ async def _sent(request: Request) -> dict[str, Any] | None:
     """Read the answers; None when they come as something we do not read."""
     if _media_type(request) == "application/json":
         try:
-            sent = await request.json()
+            sent = json.loads(await request.body(), parse_constant=_no_number)
         except (ValueError, RecursionError):
             raise MalformedRequest from None
         if not isinstance(sent, dict):
             raise AnswersInvalid([FieldError("", "type", "is not an object of answers by field name")])
         return cast("dict[str, Any]", sent)
     return await _form_encoded(request)
+
+
+def _no_number(name: str) -> None:
+    """Refuse what Python takes and JSON does not know: NaN and Infinity; raises `ValueError`."""
+    raise ValueError(name)
 
 
 async def _form_encoded(request: Request) -> dict[str, str] | None:

@@ -18,12 +18,19 @@ def joined_name(lead: Mapping[str, Any]) -> str:
 def with_full_name(changes: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """Return the changes of a lead with the full name that follows from them; None removes a field.
 
-    A full name that is named stays as it is. Else it follows the first and the last name whenever one of
-    them changes, and takes their place when it is removed.
+    A full name that is named stays as it is; one that is removed is made of the first and the last name.
+    When one of these changes it follows them, unless it said something else than they did and they do not
+    both say something now.
     """
+    after = {**before, **changes}
     if changes.get("fullName") or not any(name in changes for name in NAMES):
         return changes
-    return {**changes, "fullName": joined_name({**before, **changes}) or None}
+    if "fullName" not in changes and before.get("fullName"):
+        changed = any((after.get(name) or None) != (before.get(name) or None) for name in NAMES[:2])
+        followed = before["fullName"] == joined_name(before)
+        if not changed or not (followed or all(after.get(name) for name in NAMES[:2])):
+            return changes
+    return {**changes, "fullName": joined_name(after) or None}
 
 
 def require_somebody(lead: Mapping[str, Any]) -> None:

@@ -137,11 +137,15 @@ async def update_lead(
     status_code=204,
     summary="Delete a lead",
     openapi_extra=needs(Permission.leads_delete),
-    responses=documented(*MEMBER_WRITE_ERRORS, LeadNotFound),
+    responses=documented(*MEMBER_WRITE_ERRORS, LeadNotFound, LeadChanged),
 )
-async def delete_lead(leadId: IdInPath, workspace: CurrentWorkspace) -> None:  # noqa: N803 - named on the wire
+async def delete_lead(
+    leadId: IdInPath,  # noqa: N803 - named on the wire
+    revision: RequiredRevision,
+    workspace: CurrentWorkspace,
+) -> None:
     """Move a lead and what hangs on it to the trash, where it is kept for 30 days."""
-    await service.delete_lead(workspace, ObjectId(leadId))
+    await service.delete_lead(workspace, ObjectId(leadId), revision)
 
 
 def _one(lead: Document, status: int = 200, headers: dict[str, str] | None = None) -> Response:

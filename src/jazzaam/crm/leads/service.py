@@ -196,16 +196,20 @@ async def update_lead(
     return await workspace.change(work)
 
 
-async def delete_lead(workspace: Workspace, lead_id: ObjectId) -> None:
+async def delete_lead(workspace: Workspace, lead_id: ObjectId, revision: int | None) -> None:
     """Move a lead and what hangs on it to the trash, where it is kept for 30 days.
 
-    Raises `Forbidden` or `LeadNotFound`.
+    With `revision` only that one. Raises `Forbidden`, `LeadNotFound`, `LeadChanged`.
     """
     workspace.member.require(Permission.leads_delete)
     now, actor = workspace.clock.now(), workspace.member.actor
 
     async def work() -> None:
-        if not await move_to_trash(workspace.db, LEADS, _visible(workspace).only(lead_id), actor, now):
+        repository = _visible(workspace)
+        before = await repository.before_update(lead_id) if revision is not None else None
+        if before is not None and before.get("revision", 0) != revision:
+            raise LeadChanged
+        if not await move_to_trash(workspace.db, LEADS, repository.only(lead_id), actor, now):
             raise LeadNotFound
         for spec in workspace.services.on_leads:
             if spec.lead_key is not None and spec is not ACTIVITIES:
