@@ -198,7 +198,7 @@ const users = [
 ];
 
 try {
-  rs.status();
+  if (db.hello().msg !== "isdbgrid") rs.status(); // a mongos has no replica set of its own
 } catch (notYet) {
   rs.initiate({ _id: "jazzaam", members: [{ _id: 0, host: process.env.MONGO_HOST || "mongo:27017" }] });
 }

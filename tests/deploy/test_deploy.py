@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
 import re
 import runpy
 import shutil
@@ -28,6 +30,7 @@ from jazzaam.crm.leads.models import LEADS
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 HOW_TO = ROOT / "docs" / "how-to"
+PROBLEM = "application/problem+json"
 NAMES = {"crm.example.com", "forms.example.com"}
 
 
@@ -72,6 +75,12 @@ class TestCompose:
                 assert service["read_only"] is True
                 assert service["cap_drop"] == ["ALL"]
                 assert service["stop_grace_period"] == "15s"
+
+    def test_the_proxy_that_is_trusted_is_the_proxy_alone(self, compose):
+        """The network's gateway was trusted too: strangers came with an address of their choice."""
+        address = compose["services"]["proxy"]["networks"]["default"]["ipv4_address"]
+
+        assert f"`JAZZAAM_TRUSTED_PROXIES={address}/32`" in (HOW_TO / "deploy.md").read_text()
 
     def test_every_setting_in_it_is_one(self, compose):
         settings = {f"JAZZAAM_{name.upper()}" for name in Settings.model_fields}
@@ -165,7 +174,7 @@ async def test_nginx_in_front_tells_the_origins_apart_and_changes_no_revision(
     certificate(tmp_path)
     ours = (DEPLOY / "nginx" / "jazzaam.conf").read_text()
     for before, after in (
-        (r"server web-1:8000;\n    server web-2:8000;", f"server 127.0.0.1:{web};"),
+        (r"server web-1:8000 .*\n    server web-2:8000 .*", f"server 127.0.0.1:{web};"),
         (r"listen 80;\n    listen \[::\]:80;", f"listen 127.0.0.1:{plain};"),
         (r"listen 443 ssl;\n    listen \[::\]:443 ssl;", f"listen 127.0.0.1:{tls} ssl;"),
         (r"/etc/nginx/tls", str(tmp_path)),
@@ -177,7 +186,8 @@ async def test_nginx_in_front_tells_the_origins_apart_and_changes_no_revision(
         f"{kind}_temp_path {tmp_path}/{kind};\n"
         for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    whole = f"daemon off;\npid {tmp_path}/pid;\nerror_log {tmp_path}/error.log;\nevents {{}}\n"
+    itself = f"user {getpass.getuser()};" if os.getuid() == 0 else ""  # who may write below tmp_path
+    whole = f"{itself}daemon off;\npid {tmp_path}/pid;\nerror_log {tmp_path}/error.log;\nevents {{}}\n"
     (tmp_path / "nginx.conf").write_text(f"{whole}http {{\n{temporary}{ours}\n}}\n")
     command = ["nginx", "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path)]
     tried = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False, timeout=30)
@@ -193,7 +203,7 @@ async def test_nginx_in_front_tells_the_origins_apart_and_changes_no_revision(
         "TRUSTED_PROXIES": "127.0.0.1/32",
     }
     with (
-        jazzaam("serve", log=tmp_path / "log", **given),
+        jazzaam("serve", log=tmp_path / "log", **given) as web_process,
         subprocess.Popen(command) as nginx,
         httpx2.Client(base_url=f"https://127.0.0.1:{tls}", verify=False, timeout=10) as client,
     ):
@@ -220,6 +230,17 @@ async def test_nginx_in_front_tells_the_origins_apart_and_changes_no_revision(
             moved = httpx2.get(f"http://127.0.0.1:{plain}/x", headers=crm)
             assert (moved.status_code, moved.headers["location"]) == (301, "https://crm.example.com/x")
             assert "?" not in logged
+            large = client.put(
+                "/api/v1/company/logo", content=b"x" * 3_000_000, headers={**crm, **acme.headers}
+            )
+            assert (large.status_code, large.headers["content-type"]) == (413, PROBLEM)
+            web_process.terminate()
+            web_process.wait(15)
+            for method in ("GET", "PUT", "DELETE", "POST"):
+                away = client.request(method, "/api/v1/leads/1", headers=crm)
+                assert (away.status_code, away.headers["content-type"]) == (503, PROBLEM)
+                assert away.json()["type"] == "/problems/Unavailable"
+                assert away.headers["retry-after"] == "2"
         finally:
             nginx.terminate()
             nginx.wait(10)
