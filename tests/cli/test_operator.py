@@ -117,22 +117,26 @@ async def test_a_copy_keeps_its_plan_and_none_of_the_work_that_was_under_way(
     assert (await command("companies", "set-plan", acme.id, "growth"))[0] == 0
     await run_jobs(acme)
     await client.post(address, json={"linkedinUrl": "https://www.linkedin.com/in/bob"})  # and waits
-    file, copies = str(tmp_path / "acme.capsule"), [str(ObjectId()) for _ in range(2)]
+    file, copies = str(tmp_path / "acme.capsule"), [str(ObjectId()) for _ in range(3)]
     assert (await command("tenants", "export", acme.id, file))[0] == 0
 
     kept = await command("tenants", "import", file, "--as", copies[0], "--no-owner")
     named = await command("tenants", "import", file, "--as", copies[1], "--no-owner", "--plan", "starter")
 
-    assert (kept[0], named[0]) == (0, 0)
+    assert (await command("companies", "set-plan", acme.id, "free"))[0] == 0
+    revived = await command("tenants", "import", file, "--as", copies[2], "--no-owner")
+
+    assert (kept[0], named[0], revived[0]) == (0, 0, 0)
+    assert revived[1].splitlines()[0].endswith("imported, on the plan free.")
     assert kept[1].splitlines()[0].endswith("imported, on the plan growth.")
     assert named[1].splitlines()[0].endswith("imported, on the plan starter.")
-    for copy, plan in zip(copies, ("growth", "starter"), strict=True):
+    for copy, plan in zip(copies[:2], ("growth", "starter"), strict=True):
         with await application.deployment.tenancy.open(copy) as db:
             assert db.tenant.limits["leads"] == limits_of(Plan(plan))["leads"]
             assert await db[LEADS].count({}) == 2
             assert await db[JOBS].count({"name": "forms.notify_new_lead"}) == 0
         company = await CompanyRepository(plane.db, ObjectId(copy)).get()
-        assert company["subscriptionPlan"] == plan
+        assert (company["subscriptionPlan"], company["subscriptionStatus"]) == (plan, "active")
         status, out, _ = await command("audit", "verify", copy)
         assert (status, out.splitlines()[-1]) == (0, "Nothing is wrong.")
     await forget_tenants(application, copies)

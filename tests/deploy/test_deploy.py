@@ -20,12 +20,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.conftest import forget_tenants
 from tests.processes import environment, free_port, jazzaam, until
 
 from jazzaam.cli import cli
 from jazzaam.config import Settings
 from jazzaam.crm.leads.models import LEADS
+from jazzaam.tenancy.users import OPERATOR
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -324,7 +324,8 @@ async def test_a_company_that_was_saved_as_the_page_says_comes_back(
     names = {**given, "B": str(tmp_path), "COMPANY": acme.id}
 
     await asyncio.to_thread(follow, block("back-up.md", "company"), **names)
-    await forget_tenants(application, [acme.id])
+    client_of_operator = application.deployment.clusters.client("main", OPERATOR)
+    await client_of_operator.drop_database(f"jazzaam_company_{acme.id}")
     await asyncio.to_thread(follow, block("back-up.md", "company-restore"), **names)
 
     application.deployment.tenancy.catalog.forget(acme.id)

@@ -76,7 +76,8 @@ async def import_tenant(
 
     async def settle(system: SystemDatabase, tenant_id: TenantId, capsule: Checked) -> None:
         chosen.append(plan or await _plan_before(system, tenant_id, capsule))
-        named = {"subscriptionPlan": str(chosen[-1])}
+        paid = chosen[-1] is not Plan.free
+        named = {"subscriptionPlan": str(chosen[-1]), **({"subscriptionStatus": "active"} if paid else {})}
         await CompanyRepository(system, ObjectId(tenant_id)).change(named, None, clock.now())
         await deployment.tenancy.catalog.set_limits(tenant_id, limits_of(chosen[-1]), within=system)
         if account is None:
@@ -102,7 +103,14 @@ async def import_tenant(
 
 
 async def _plan_before(system: SystemDatabase, tenant_id: TenantId, capsule: Checked) -> Plan:
-    """Return the plan that a company was on: as its own row says, else a capsule that we signed."""
+    """Return the plan a company was on, as its own row says, else a capsule that we signed.
+
+    A copy is on the plan that the first one has now, if that is still here.
+    """
+    if tenant_id != capsule.tenant and capsule.ours:
+        first = await CompanyRepository(system, ObjectId(capsule.tenant)).get()
+        if first is not None:
+            return Plan(first["subscriptionPlan"])
     row = await CompanyRepository(system, ObjectId(tenant_id)).get() or {}
     rows = [row, *(row for name, row in capsule.rows if capsule.ours and name == COMPANIES.name)]
     named = [row.get("subscriptionPlan") for row in rows]

@@ -165,6 +165,7 @@ class Importer:
     async def _begin(self, tenant_id: TenantId, checked: Checked, at: datetime) -> Tenant:
         if await self._erasure.is_erased(tenant_id):
             raise TenantExists(f"A company {tenant_id} was erased: import it under another id.")
+        await self._make_way(tenant_id)
         cluster = await self._placement.choose(self._migrator.shape.tables, for_operator=True)
         await self._provisioner.require_free(cluster, tenant_id)
         tenant = Tenant(
@@ -181,6 +182,17 @@ class Importer:
         await self._catalog.add_tenant(tenant, {"importedAt": at})
         self._observe(Step.import_begun)
         return tenant
+
+    async def _make_way(self, tenant_id: TenantId) -> None:
+        """Take the row of a tenant away whose database was lost: its capsule brings it back."""
+        held = await self._catalog.tenants(
+            TenantStatus.active, TenantStatus.suspended, matching={"_id": tenant_id}
+        )
+        for tenant in held:
+            admin = self._clusters.client(tenant.cluster, OPERATOR).admin
+            found = await admin.command("listDatabases", filter={"name": tenant.database}, nameOnly=True)
+            if not found["databases"] and await self._catalog.remove_lost(tenant):
+                log.warning("import.lost_database_replaced", tenant=tenant.id)
 
     @asynccontextmanager
     async def _saying_so(self, tenant: Tenant, at: Callable[[], datetime]) -> AsyncGenerator[None]:

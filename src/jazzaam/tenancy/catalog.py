@@ -148,6 +148,13 @@ class Catalog:
         self.forget(tenant.id)
         return removed > 0
 
+    async def remove_lost(self, tenant: Tenant) -> bool:
+        """Take the row of a tenant away whose database was lost, unless its owner is closing it."""
+        life = {"_id": tenant.id, "life": tenant.life, "status": tenant.status}
+        removed = await self._system[TENANTS].delete_many({**life, "closedAt": {"$exists": False}})
+        self.forget(tenant.id)
+        return removed > 0
+
     async def tenants(self, *statuses: TenantStatus, matching: Filter | None = None) -> list[Tenant]:
         """List tenants by id, in some of the `statuses` (default: in any) and `matching` a filter.
 
