@@ -240,6 +240,21 @@ async def test_a_visitor_who_comes_from_an_advertisement_loses_nothing(client, a
     assert (await client.get("/api/v1/leads?limit=1&limit=2", headers=acme.headers)).status_code == 422
 
 
+async def test_an_empty_form_makes_nobody(client, acme):
+    """Where no field is required, each made a lead without anything in it."""
+    fields = [{"name": "topic", "type": "text", "label": "Topic"}]
+    made = await client.post("/api/v1/forms", json={"name": "F", "fields": fields}, headers=acme.headers)
+    form = made.json()
+    for sent in ({}, {"topic": ""}, {"topic": " "}, {"other": ""}):
+        assert (await client.post(submissions(form), json=sent)).status_code == 422
+        page = await client.post(f"/f/{form['accessToken']}", data={"x": "", **sent})
+        assert page.status_code == 422
+        assert "Nothing was filled in." in page.text
+    assert await acme.db[LEADS].count({}) == 0
+
+    assert (await client.post(submissions(form), json={"topic": "Sales"})).status_code == 201
+
+
 async def test_a_page_that_sends_what_cannot_be_read_gets_the_form_again(client, acme, custom):
     """It got JSON."""
     answer = await client.post(

@@ -24,6 +24,7 @@ from jazzaam.crm.forms.schemas import FormCreate, FormField, FormStyling
 from jazzaam.crm.leads import service as leads
 from jazzaam.crm.leads.errors import LeadExists, LeadNotFound
 from jazzaam.crm.workspace import Workspace
+from jazzaam.errors import FieldError
 from jazzaam.identifiers import new_id, new_public_token
 from jazzaam.tenancy.catalog import PublicKey
 from jazzaam.tenancy.change import may_be_committed
@@ -184,6 +185,8 @@ async def submit(workspace: Workspace, form: Document, sent: dict[str, Any]) -> 
     source_url = embed_url(workspace, form)
     known, complaint = lead_from(FormType(form["formType"]), form["_id"], answers.valid, source_url)
     errors = answers.errors + ([complaint] if complaint and not answers.errors else [])
+    if not errors and not any(text.strip() for text in answers.raw.values()):
+        errors = [FieldError("", "empty", "Nothing was filled in.")]
     if errors:
         raise AnswersInvalid(errors)
     for attempt in range(_ATTEMPTS):
