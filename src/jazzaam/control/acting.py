@@ -29,7 +29,7 @@ async def permissions_now(
 
 
 async def works_in(db: SystemDatabase, account_id: ObjectId, company_id: ObjectId) -> bool:
-    """Tell whether an account is active, and an active member of a company, at this moment."""
+    """Check whether an account is active, and an active member of a company, at this moment."""
     return await standing_of(db, account_id, company_id) is not None
 
 

@@ -150,7 +150,7 @@ async def recently_confirmed(request: Request) -> None:
 
 
 async def is_recently_confirmed(request: Request) -> bool:
-    """Tell whether a person proved who they are within five minutes; an API key counts as one who did."""
+    """Check whether a person proved who they are within five minutes; an API key counts as one who did."""
     if "x-api-key" in request.headers:
         return True
     principal, control = await session_principal(request), request.app.state.control

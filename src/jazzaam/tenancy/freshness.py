@@ -74,7 +74,7 @@ class Freshness:
         return now - self._heard_written_at < MAXIMUM_AGE_SECONDS
 
     def is_silent(self, now: float) -> bool:
-        """Tell whether the database, which this process listens to, has not been heard of for 3 seconds."""
+        """Check whether the database that this process listens to was not heard of for 3 seconds."""
         return self._listening and now - max(self._heard_at, self._since) > _SILENT_SECONDS
 
     def listen(self, listener: Callable[[Source | None], None]) -> None:

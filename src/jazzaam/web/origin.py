@@ -64,7 +64,7 @@ def site_of(request: Request) -> str:
 
 
 def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
-    """Tell whether a peer's address is that of a proxy of ours."""
+    """Check whether a peer's address is that of a proxy of ours."""
     address = _parsed(peer)
     return address is not None and _is_in(address, trusted)
 

@@ -60,7 +60,7 @@ class Account:
     seen_from: Sequence[bytes] = ()
 
     def was_seen_from(self, network: str) -> bool:
-        """Tell whether it was signed in to from a network lately."""
+        """Check whether it was signed in to from a network lately."""
         return bool(network) and _hashed_network(self.id, network) in self.seen_from
 
 
@@ -154,7 +154,7 @@ class AccountRepository:
             )
 
     async def was_seen_from(self, account_id: ObjectId, network: str) -> bool:
-        """Tell whether an account was signed in to from a network lately."""
+        """Check whether an account was signed in to from a network lately."""
         account = await self.get(account_id)
         return account is not None and account.was_seen_from(network)
 

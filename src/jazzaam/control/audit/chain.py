@@ -39,7 +39,7 @@ def ranges_of(numbers: Sequence[int]) -> list[str]:
 
 
 def is_in_ranges(number: int, ranges: Iterable[str]) -> bool:
-    """Tell whether a number is in ranges that `ranges_of` wrote; what is no range holds none."""
+    """Check whether a number is in ranges that `ranges_of` wrote; what is no range holds none."""
     for text in ranges:
         first, _, last = text.partition("-")
         if first.isdecimal() and (last or first).isdecimal() and int(first) <= number <= int(last or first):

@@ -80,7 +80,7 @@ async def log_in(plane: ControlPlane, given: Credentials) -> TokenPair:
 
 
 async def is_known(plane: ControlPlane, email: str) -> bool:
-    """Tell whether an address's account was signed in to from this request's network lately."""
+    """Check whether an address's account was signed in to from this request's network lately."""
     account = await AccountRepository(plane.db).by_email(email)
     return account is not None and account.was_seen_from(plane.network)
 
@@ -151,7 +151,7 @@ async def refresh(plane: ControlPlane, refresh_token: str) -> TokenPair:
 
 
 def _used_just_now(row: Document | None, generation: int, at: datetime) -> bool:
-    """Tell whether a session's last refresh used up this generation, within the grace."""
+    """Check whether a session's last refresh used up this generation, within the grace."""
     if row is None or row["generation"] != generation + 1:
         return False
     refreshed_at: datetime = row["refreshedAt"]
