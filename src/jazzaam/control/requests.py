@@ -152,7 +152,7 @@ async def body_if_idempotent(request: Request) -> bytes:
     return await request.body() if asked else b""
 
 
-def _documents_key(
+async def _documents_key(
     idempotency_key: Annotated[
         str | None,
         Header(
@@ -162,7 +162,10 @@ def _documents_key(
         ),
     ] = None,
 ) -> None:
-    """Say in OpenAPI that a POST takes an Idempotency-Key; `request_key` reads it."""
+    """Say in OpenAPI that a POST takes an Idempotency-Key; `request_key` reads it.
+
+    It is a coroutine since the framework calls everything else in a thread.
+    """
 
 
 IDEMPOTENT = Depends(_documents_key)

@@ -2,13 +2,13 @@
 
 import asyncio
 import re
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
-from bson import ObjectId
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -220,7 +220,7 @@ def _too_large(maximum_bytes: int) -> str:
 
 def _request_id(scope: Scope) -> bytes:
     given = _header(scope, b"x-request-id")
-    return given if _REQUEST_ID.fullmatch(given) else str(ObjectId()).encode()
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12).encode()
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Where a request comes from: its address behind proxies that are trusted, its program, its id."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -11,6 +12,9 @@ _LONGEST_AGENT: Final = 300
 _MOST_HOPS: Final = 20
 _HOUSEHOLD: Final = 64
 _SITE: Final = 48
+_LONGEST_ADDRESS: Final = 100
+_REMEMBERED: Final = 4_096
+"""Addresses, and as many names of networks: who asks once often asks again. Some 300 bytes each."""
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -74,6 +78,7 @@ def site_named(peer: str) -> str:
     return _network(_parsed(peer), _SITE)
 
 
+@lru_cache(_REMEMBERED)
 def _network(address: IPv4Address | IPv6Address | None, bits: int) -> str:
     if isinstance(address, IPv6Address):
         return str(ip_network((address, bits), strict=False))
@@ -96,6 +101,11 @@ def _hops(request: Request) -> list[str]:
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    return _parsed_short(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(_REMEMBERED)
+def _parsed_short(text: str) -> IPv4Address | IPv6Address | None:
     try:
         address = ip_address(text.strip("[]").partition("%")[0])
     except ValueError:
