@@ -31,8 +31,8 @@ class Rates(BaseSettings):
     logins_per_email: int = Field(
         20,
         ge=1,
-        description="Logins per quarter of an hour for one e-mail address, from each network where its "
-        "account was signed in to before, and from all others together.",
+        description="Tries to sign in with one e-mail address that fail, per quarter of an hour, from each "
+        "network where its account was signed in to before, and from all others together.",
     )
     mails_per_address_hour: int = Field(
         5, ge=1, description="Mails of ours that one address gets an hour, of all kinds and companies."

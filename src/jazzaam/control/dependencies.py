@@ -26,6 +26,7 @@ from jazzaam.control.api_keys.lookup import ApiKeys
 from jazzaam.control.audit.models import Origin
 from jazzaam.control.memberships.access import Access
 from jazzaam.control.memberships.models import Member
+from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.plane import ControlPlane
 from jazzaam.control.requests import body_if_idempotent, request_key
 from jazzaam.control.sessions.repository import SessionRepository
@@ -41,6 +42,7 @@ CONFIRMATION_LASTS: Final = timedelta(minutes=5)
 """How long what asks for a recent proof of who somebody is goes on without another."""
 _HOUR: Final = 3600
 _QUARTER: Final = 900
+LOGINS_OF_ADDRESS: Final = "logins-email"
 _OF_PERSONS: Final = (Access.session, Access.platform_admin)
 
 BEARER = HTTPBearer(
@@ -139,12 +141,14 @@ async def in_person(request: Request) -> None:
         raise NotAPerson
 
 
-async def recently_confirmed(request: Request) -> None:
-    """Go on only for a person who proved who they are within five minutes, or for an API key.
+async def require_confirmed(request: Request, permission: Permission) -> None:
+    """Go on only for who has a permission and proved who they are within five minutes, or has an API key.
 
     What carries a company away, or opens it for longer than a session, asks for it: a stolen token is not
-    enough. Raises `ConfirmationNeeded`.
+    enough. Raises `ConfirmationNeeded`, `Forbidden` and what `current_member` raises: nobody is asked to
+    prove who they are for what they may not do.
     """
+    (await current_member(request)).require(permission)
     if not await is_recently_confirmed(request):
         raise ConfirmationNeeded
 
@@ -209,6 +213,18 @@ async def spend_sign_in(request: Request) -> None:
     await limits.spend("logins-network", network, limit=settings.logins_per_network, seconds=_QUARTER)
 
 
+def tries_from(email: str, network: str) -> str:
+    """Return the key of tries to sign in with an address from a network that its account knows."""
+    return f"{email} {network}"
+
+
+async def forgive_sign_ins(request: Request, email: str) -> None:
+    """Forget the tries to sign in with an address from this network: it was proved that it is theirs."""
+    limits, settings = limits_of(request)
+    key = tries_from(email, network_of(request))
+    await limits.forget(LOGINS_OF_ADDRESS, key, limit=settings.logins_per_email, seconds=_QUARTER)
+
+
 async def spend_password(request: Request, principal: Principal) -> None:
     """Count a try at an account's password by who is signed in to it; raises `TooManyRequests`."""
     limits, settings = limits_of(request)
@@ -256,7 +272,6 @@ def member_of(principal: Principal) -> Member:
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
 SessionPrincipal = Annotated[Principal, Depends(session_principal)]
-RECENTLY_CONFIRMED = Depends(recently_confirmed)
 CompanyMember = Annotated[Member, Depends(company_member)]
 CompanyOwner = Annotated[Member, Depends(company_owner)]
 CompanyPerson = Annotated[Member, Depends(company_person)]

@@ -104,6 +104,11 @@ class SharedRateLimits:
         item = RateLimitItemPerSecond(limit, seconds, namespace=name)
         await self._storage.incr(item.key_for(_hashed(key)), item.get_expiry(), -1)
 
+    async def forget(self, name: str, key: str, *, limit: int, seconds: int) -> None:
+        """Begin to count anew."""
+        item = RateLimitItemPerSecond(limit, seconds, namespace=name)
+        await self._storage.clear(item.key_for(_hashed(key)))
+
     async def slow_down(self, name: str, key: str, *, limit: int, seconds: int) -> None:
         """Count one use; over `limit` in `seconds` it waits, over ten times as many it is refused.
 

@@ -14,6 +14,10 @@ class RateLimits(Protocol):
         """Take one use back that was counted, and was none."""
         ...
 
+    async def forget(self, name: str, key: str, *, limit: int, seconds: int) -> None:
+        """Begin to count anew."""
+        ...
+
     async def slow_down(self, name: str, key: str, *, limit: int, seconds: int) -> None:
         """Count one use; over `limit` in `seconds` it waits, over ten times as many it is refused.
 

@@ -6,6 +6,7 @@ from bson import ObjectId
 from tests.conftest import PASSWORD
 
 from jazzaam.control.accounts.repository import AccountRepository
+from jazzaam.control.companies.models import COMPANIES
 from jazzaam.control.passwords.tokens import read_reset
 from jazzaam.jobs.models import JOBS
 
@@ -45,6 +46,26 @@ async def test_a_forgotten_password_is_replaced_and_every_session_ends(client, a
     assert refreshed.status_code == 401
     assert (await log_in(client, acme, PASSWORD)).status_code == 401
     assert (await log_in(client, acme, NEW)).status_code == 200
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_whoever_resets_a_password_may_use_it_at_once(client, app, acme, mailed, plane, known):
+    """Their wrong guesses of before kept the right password out for a quarter of an hour."""
+    if not known:
+        accounts = plane.db.unscoped(COMPANIES, "a test")
+        await accounts.update_one({"_id": ObjectId(acme.id)}, {"$unset": {"seenFrom": ""}})
+    for _ in range(app.state.settings.logins_per_email):
+        assert (await log_in(client, acme, "a wrong guess of a password")).status_code == 401
+    assert (await log_in(client, acme, PASSWORD)).status_code == 429
+
+    assert (await reset(client, mailed)).status_code == 204
+
+    assert (await log_in(client, acme, NEW)).status_code == 200
+
+
+async def test_right_sign_ins_are_not_counted(client, app, acme):
+    for _ in range(app.state.settings.logins_per_email + 1):
+        assert (await log_in(client, acme, PASSWORD)).status_code == 200
 
 
 async def test_a_token_is_good_once(client, mailed):

@@ -47,6 +47,21 @@ async def test_a_stolen_token_is_not_enough(client, acme, grow_old, path, body, 
     assert (await client.post(path, json=body, headers=acme.headers)).status_code == status
 
 
+@pytest.mark.parametrize(("path", "body", "status"), ASKING)
+async def test_nobody_proves_who_they_are_for_what_they_may_not_do(
+    client, acme, join, grow_old, path, body, status
+):
+    """They were asked for their password first, and refused then."""
+    person, headers = await join(acme, Role.member)
+    await grow_old(person.id)
+
+    refused = await client.post(path, json=body, headers=headers)
+
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/Forbidden"), status
+    fetched = await client.get(f"/api/v1/company/exports/{ObjectId()}/file", headers=headers)
+    assert (fetched.status_code, fetched.json()["type"]) == (403, "/problems/Forbidden")
+
+
 async def test_a_code_of_the_second_factor_will_do(client, acme, grow_old, plane):
     begun = await client.post("/api/v1/auth/totp", json={"password": PASSWORD}, headers=acme.headers)
     totp, now = pyotp.TOTP(begun.json()["secret"]), plane.clock.now()

@@ -238,6 +238,23 @@ async def test_a_lead_is_assigned_to_an_active_member_and_taken_away(client, acm
     assert await names("me", theirs) == []
 
 
+async def test_an_assignment_that_stays_as_it_is_is_no_assignment(client, acme, join):
+    """A form that sends all of a lead could not be saved any more once its assignee had left."""
+    person, _ = await join(acme)
+    body = {"fullName": "A", "assignedTo": person.id}
+    made = await client.post("/api/v1/leads", json=body, headers=acme.headers)
+    path, assigned_at = made.headers["location"], made.json()["assignmentDate"]
+    member = f"/api/v1/members/{person.id}"
+    assert (await client.patch(member, json={"isActive": False}, headers=acme.headers)).status_code == 200
+
+    saved = await client.patch(path, json={**body, "notes": "called"}, headers=acme.headers)
+
+    assert saved.status_code == 200
+    assert (saved.json()["notes"], saved.json()["assignmentDate"]) == ("called", assigned_at)
+    assert (await client.patch(path, json={"assignedTo": None}, headers=acme.headers)).status_code == 200
+    assert (await client.patch(path, json=body, headers=acme.headers)).status_code == 422
+
+
 async def test_who_sees_their_own_leads_makes_none_for_others(client, acme, join):
     person, theirs = await join(acme)
     await client.patch("/api/v1/company/settings", json={"leadVisibility": "own"}, headers=acme.headers)

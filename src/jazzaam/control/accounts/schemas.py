@@ -77,13 +77,18 @@ class ResendCode(Input):
     registration_token: RegistrationToken
 
 
-class Tokens(Output):
-    """A signed-in client's tokens; `expiresIn` is in seconds."""
+class AccessTokenOut(Output):
+    """A token to send with every request; `expiresIn` is in seconds."""
 
     access_token: str
-    refresh_token: str
     expires_in: int
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
+
+
+class Tokens(AccessTokenOut):
+    """A signed-in client's tokens."""
+
+    refresh_token: str
 
     @classmethod
     def of(cls, pair: TokenPair) -> Self:

@@ -10,6 +10,7 @@ from jazzaam.control.dependencies import (
     PERSON_ERRORS,
     CurrentPrincipal,
     Plane,
+    forgive_sign_ins,
     limits_of,
     spend_password,
     spend_sign_in,
@@ -57,7 +58,7 @@ async def forgot_password(request: Request, body: ForgotPassword, plane: Plane) 
 async def reset_password(request: Request, body: ResetPassword, plane: Plane) -> None:
     """Set a new password with the token of the mail; every session of the account ends."""
     await spend_sign_in(request)
-    await service.reset_password(plane, body.token, body.new_password)
+    await forgive_sign_ins(request, await service.reset_password(plane, body.token, body.new_password))
 
 
 @router.post(

@@ -56,24 +56,28 @@ async def forget_password(plane: ControlPlane, email: str) -> None:
     await plane.change(work)
 
 
-async def reset_password(plane: ControlPlane, token: str, new: str) -> None:
-    """Set a new password with the mailed token, and end every session of the account.
+async def reset_password(plane: ControlPlane, token: str, new: str) -> str:
+    """Set a new password with the mailed token, end every session of the account, and return its address.
 
-    A second factor is still asked for. Raises `ResetRefused`, `PasswordTooCommon`.
+    A second factor is still asked for. The account knows the network from now on. Raises `ResetRefused`,
+    `PasswordTooCommon`.
     """
     reset = read_reset(plane.services.keyring, token)
     if reset is None:
         raise _refused()
     hashed = await hash_new_password(plane, new, [], "/newPassword")
 
-    async def work() -> None:
+    async def work() -> str:
         accounts, now = AccountRepository(plane.db), plane.clock.now()
         if not await accounts.finish_reset(reset.account_id, reset.seed, hashed, now):
             raise _refused()
+        await accounts.note_network(reset.account_id, plane.network)
         await SessionRepository(plane.db).end_all(reset.account_id)
         _tell(plane, Actor(ActorKind.account, str(reset.account_id)), reset.account_id)
+        account = await accounts.get(reset.account_id)
+        return account.email if account else ""
 
-    await plane.change(work)
+    return await plane.change(work)
 
 
 def _tell(plane: ControlPlane, by: Actor, account_id: ObjectId) -> None:

@@ -14,6 +14,7 @@ from jazzaam.control.accounts.errors import (
 from jazzaam.control.accounts.schemas import Tokens
 from jazzaam.control.dependencies import (
     IN_PERSON,
+    LOGINS_OF_ADDRESS,
     PERSON_ERRORS,
     CurrentPrincipal,
     Plane,
@@ -22,6 +23,7 @@ from jazzaam.control.dependencies import (
     spend_code,
     spend_password,
     spend_sign_in,
+    tries_from,
 )
 from jazzaam.control.memberships.access import Access, needs
 from jazzaam.control.plane import ControlPlane
@@ -48,24 +50,27 @@ _OWN: Final = needs(Access.session)
 )
 async def login(request: Request, body: Login, plane: Plane) -> Tokens:
     """Sign in. Every failure is the same 401, but for what is missing after a right password."""
-    _, settings = limits_of(request)
+    limits, settings = limits_of(request)
     await spend_sign_in(request)
-    await _spend_try(request, plane, "logins-email", body.email, settings.logins_per_email)
+    tries = {LOGINS_OF_ADDRESS: settings.logins_per_email}
     if body.code is not None:
-        await _spend_try(request, plane, "codes-email", body.email, settings.codes_per_account)
-    return Tokens.of(await service.log_in(plane, Credentials(body.email, body.password, body.code)))
+        tries["codes-email"] = settings.codes_per_account
+    key = await _counted_by(plane, body.email)
+    for name, limit in tries.items():
+        await limits.spend(name, key, limit=limit, seconds=_QUARTER)
+    tokens = await service.log_in(plane, Credentials(body.email, body.password, body.code))
+    for name, limit in tries.items():  # who is right keeps nobody out, not even themselves
+        await limits.refund(name, key, limit=limit, seconds=_QUARTER)
+    return Tokens.of(tokens)
 
 
-async def _spend_try(request: Request, plane: ControlPlane, name: str, email: str, limit: int) -> None:
-    """Count a try to sign in with an address; raises `TooManyRequests`.
+async def _counted_by(plane: ControlPlane, email: str) -> str:
+    """Return the key by which tries to sign in with an address are counted.
 
     Networks where its account was signed in to before count by themselves, so that nobody elsewhere can
     lock its owner out; all others count together.
     """
-    limits, _ = limits_of(request)
-    known = await service.is_known(plane, email)
-    key = f"{email} {plane.network}" if known else email
-    await limits.spend(name, key, limit=limit, seconds=_QUARTER)
+    return tries_from(email, plane.network) if await service.is_known(plane, email) else email
 
 
 @router.post(

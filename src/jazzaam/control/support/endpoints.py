@@ -6,7 +6,7 @@ from bson import ObjectId
 from fastapi import APIRouter, Response
 
 from jazzaam.control.accounts.errors import NotAPerson
-from jazzaam.control.accounts.schemas import Tokens
+from jazzaam.control.accounts.schemas import AccessTokenOut
 from jazzaam.control.dependencies import (
     COMPANY_ERRORS,
     IN_PERSON,
@@ -80,6 +80,10 @@ async def end_grant(grantId: IdInPath, member: CompanyPerson, plane: Plane) -> N
     openapi_extra=needs(Access.platform_admin),
     responses=documented(*PERSON_ERRORS, Forbidden, NotGranted),
 )
-async def enter(companyId: IdInPath, admin: PlatformAdmin, plane: Plane) -> Tokens:  # noqa: N803 - named on the wire
-    """Get the tokens of a session that reads, and ends with the company's grant; it cannot be refreshed."""
-    return Tokens.of(await service.enter(plane, admin, ObjectId(companyId)))
+async def enter(companyId: IdInPath, admin: PlatformAdmin, plane: Plane) -> AccessTokenOut:  # noqa: N803 - named on the wire
+    """Get the token of a session that reads, and ends with the company's grant.
+
+    It cannot be refreshed: enter again.
+    """
+    pair = await service.enter(plane, admin, ObjectId(companyId))
+    return AccessTokenOut(access_token=pair.access_token, expires_in=pair.expires_in)

@@ -7,7 +7,7 @@ from bson import ObjectId
 from fastapi import Depends, Query, Request
 
 from jazzaam.control.accounts.sessions import Sessions
-from jazzaam.control.dependencies import current_member, member_of, recently_confirmed, session_principal
+from jazzaam.control.dependencies import current_member, member_of, require_confirmed, session_principal
 from jazzaam.control.memberships.models import Member
 from jazzaam.control.memberships.permissions import Permission
 from jazzaam.control.plane import ControlServices
@@ -43,7 +43,7 @@ async def open_download(request: Request, exportId: IdInPath, link: LinkQuery = 
     export_id = ObjectId(exportId)
     found = await _read(request, export_id, link)
     if found is None:
-        await recently_confirmed(request)
+        await require_confirmed(request, Permission.company_export)
     session_id = found.session_id if found else await _own_session(request)
 
     async def who() -> Member:

@@ -5,9 +5,9 @@ from fastapi.responses import StreamingResponse
 
 from jazzaam.control.accounts.errors import ConfirmationNeeded
 from jazzaam.control.dependencies import (
-    RECENTLY_CONFIRMED,
     SIGNED_IN,
     is_recently_confirmed,
+    require_confirmed,
     session_principal,
 )
 from jazzaam.control.memberships.access import needs
@@ -49,16 +49,17 @@ async def list_exports(request: Request, workspace: CurrentWorkspace) -> Respons
     "",
     status_code=202,
     summary="Export the company",
-    dependencies=[IDEMPOTENT, RECENTLY_CONFIRMED],
+    dependencies=[IDEMPOTENT],
     openapi_extra=_NEEDS,
     response_model=ExportRef,
     responses=documented(*MEMBER_WRITE_ERRORS, ConfirmationNeeded),
 )
-async def request_export(workspace: CurrentWorkspace) -> Response:
+async def request_export(request: Request, workspace: CurrentWorkspace) -> Response:
     """Have everything of the company written to one file: a capsule, as `jazzaam tenants import` takes it.
 
     It is a job: GET /jobs/{id} tells how far it is.
     """
+    await require_confirmed(request, Permission.company_export)
     export_id = await service.request_export(workspace)
     headers = {"Location": f"/api/v1/jobs/{export_id}"}
     return json_response({"id": export_id, "jobId": export_id}, 202, headers)

@@ -91,8 +91,10 @@ async def create_lead(workspace: Workspace, data: LeadCreate) -> Document:
     own = workspace.member.leads_of
     if own is not None and named.setdefault("assignedTo", str(own)) != str(own):
         raise _not_assignable("must be yourself, since you see your own leads only")
-    known = {**named, "source": Source.manual, **await _assignment(workspace, named)}
-    lead = new_lead(known, workspace.clock.now())
+    if not await _may_be_assigned(workspace, named):
+        raise _not_assignable("is not an active member of this company")
+    now = workspace.clock.now()
+    lead = new_lead({**_with_assignment(named, {}, now), "source": Source.manual}, now)
 
     async def work() -> ObjectId:
         await record_new_lead(workspace, lead)
@@ -106,19 +108,23 @@ async def create_lead(workspace: Workspace, data: LeadCreate) -> Document:
     return await _read(workspace, written)
 
 
-async def _assignment(workspace: Workspace, named: dict[str, Any]) -> dict[str, Any]:
-    """Return what an assignment writes, None for what it removes; nothing where none is named.
+async def _may_be_assigned(workspace: Workspace, named: dict[str, Any]) -> bool:
+    """Check that whoever is named as the assignee, if anybody is, is an active member of this company."""
+    assignee = named.get("assignedTo")
+    return assignee is None or await workspace.services.is_active_member(
+        workspace.db.tenant.id, ObjectId(assignee)
+    )
 
-    Raises `InvalidInput` for anybody but an active member of this company.
-    """
+
+def _with_assignment(named: dict[str, Any], before: Document, at: datetime) -> dict[str, Any]:
+    """Return what is named with the assignment as it is written; one that stays as it is is left out."""
     if "assignedTo" not in named:
-        return {}
-    if named["assignedTo"] is None:
-        return {"assignedTo": None, "assignmentDate": None}
-    account_id = ObjectId(named["assignedTo"])
-    if not await workspace.services.is_active_member(workspace.db.tenant.id, account_id):
-        raise _not_assignable("is not an active member of this company")
-    return {"assignedTo": account_id, "assignmentDate": workspace.clock.now()}
+        return named
+    others = {name: value for name, value in named.items() if name != "assignedTo"}
+    assignee = None if named["assignedTo"] is None else ObjectId(named["assignedTo"])
+    if assignee == before.get("assignedTo"):
+        return others
+    return {**others, "assignedTo": assignee, "assignmentDate": None if assignee is None else at}
 
 
 def _not_assignable(message: str) -> InvalidInput:
@@ -166,7 +172,7 @@ async def update_lead(
     """
     workspace.member.require(Permission.leads_write)
     named = data.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    named |= await _assignment(workspace, named)
+    may_be_assigned = await _may_be_assigned(workspace, named)
     now = workspace.clock.now()
 
     async def work() -> Document:
@@ -176,7 +182,9 @@ async def update_lead(
             raise LeadNotFound
         if if_revision is not None and before.get("revision", 0) != if_revision:
             raise LeadChanged
-        changes = with_full_name(named, before)
+        changes = with_full_name(_with_assignment(named, before, now), before)
+        if "assignedTo" in changes and not may_be_assigned:
+            raise _not_assignable("is not an active member of this company")
         if any(changes.get(name, "-") is None for name in IDENTIFYING):
             require_somebody({**before, **changes})
         new = {name: value for name, value in changes.items() if value is not None}
