@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -17,7 +18,7 @@ import pytest
 from argon2 import PasswordHasher
 from bson import ObjectId
 from fastapi import FastAPI
-from pymongo import monitoring
+from pymongo import AsyncMongoClient, monitoring
 
 from jazzaam import logging as logging_setup
 from jazzaam.composition import Application, compose, prepare
@@ -57,6 +58,22 @@ API = "/api/v1"
 @pytest.fixture(scope="session")
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": False}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test without an event loop that needs a fixture with one: it works after others alone."""
+    wrong = sorted(
+        {
+            f"{item.nodeid.split('[')[0]} needs {name}"
+            for item in items
+            if isinstance(item, pytest.Function) and not inspect.iscoroutinefunction(item.function)
+            for name in item.fixturenames
+            for fixture in item._fixtureinfo.name2fixturedefs.get(name, ())
+            if inspect.iscoroutinefunction(fixture.func) or inspect.isasyncgenfunction(fixture.func)
+        }
+    )
+    if wrong:
+        raise pytest.UsageError("make it asynchronous: " + ", ".join(wrong))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -334,6 +351,13 @@ async def at_work(application: Application) -> AsyncIterator[None]:
 @pytest.fixture
 def outbox_folder(settings: Settings) -> Path:
     return settings.data_dir / "outbox"
+
+
+@pytest.fixture
+async def root(mongod):
+    """MongoDB as its administrator sees it."""
+    async with AsyncMongoClient(mongod.uri("jazzaam_root"), tz_aware=True) as client:
+        yield client
 
 
 @pytest.fixture

@@ -157,6 +157,53 @@ async def test_a_choice_of_nobody_is_never_everybody(command, acme, tmp_path, ve
     assert "companies done" in everybody[1] or "company done" in everybody[1]
 
 
+@pytest.mark.parametrize("verb", [("migrate", "--all", "--dry-run"), ("drift",)])
+async def test_a_choice_that_nobody_meets_is_said_to_be_one(command, acme, verb):
+    """A cluster or a shape that was mistyped ended like a fleet that needs nothing."""
+    status, out, _ = await command("tenants", *verb, "--where", "shape=0")
+    mistyped = await command("tenants", *verb, "--where", "cluster=elsewhere")
+
+    assert (status, out.splitlines()[0]) == (0, "No company meets these conditions.")
+    assert (mistyped[0], mistyped[1]) == (2, "")
+    assert "cluster is one of" in mistyped[2]
+    assert "conditions" not in (await command("tenants", *verb, "--where", "status=active"))[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("companies", "set-plan", "f" * 24, "gold"), ("'PLAN'", "'gold'", "'starter'")),
+        (("tenants", "import", "x.capsule", "--plan", "platinum"), ("'--plan'", "'platinum'", "'pro'")),
+        (("tenants", "set-tier", "f" * 24, "none"), ("'TIER'", "'none'", "'dedicated'")),
+        (("tenants", "list", "--nothing"), ("--nothing",)),
+    ],
+)
+async def test_what_a_command_does_not_know_is_named_in_one_line(command, arguments, names):
+    """It was a box, drawn over four lines."""
+    status, out, err = await command(*arguments)
+
+    assert (status, out) == (2, "")
+    assert all(name in err.splitlines()[-1] for name in names)
+
+
+async def test_a_database_that_is_lost_is_found_and_not_replaced_by_an_empty_one(
+    command, acme, application, root
+):
+    """Migrating made an empty one in its place: nothing was wrong then, and nothing was there."""
+    name = f"jazzaam_company_{acme.id}"
+    await root.drop_database(name)
+
+    status, out, _ = await command("tenants", "migrate", "--all", "--tenants", acme.id)
+    found = await command("doctor")
+
+    assert status == 1
+    assert f"{acme.id}: DatabaseLost" in out
+    assert name not in await root.list_database_names()
+    assert found[0] == 1
+    assert acme.id in next(line for line in found[1].splitlines() if "databases" in line)
+    await forget_tenants(application, [acme.id])
+
+
 async def test_an_empty_company_is_not_the_installation(command, acme):
     for arguments in (("jobs", "crons", ""), ("jobs", "list", "--company", ""), ("audit", "verify", "")):
         status, _, err = await command(*arguments)
@@ -311,8 +358,8 @@ async def test_keys_are_listed_without_showing_one(command, settings):
         (("keys", "forget", "00000000"), "'00000000' is no key in use"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(run, app, arguments, line):
-    status, out, err = run(*arguments)
+async def test_bad_input_is_one_line_and_status_2(command, app, arguments, line):
+    status, out, err = await command(*arguments)
 
     assert status == 2
     assert out == ""
@@ -324,8 +371,8 @@ def test_bad_input_is_one_line_and_status_2(run, app, arguments, line):
 NOBODY = '{"gone": {"app": "mongodb://127.0.0.1:1/?directConnection=true"}}'
 
 
-def test_a_cluster_that_does_not_answer_is_one_line_that_names_it(run, app):
-    status, _, err = run("tenants", "drift", CLUSTERS=NOBODY, MONGODB_CONNECT_SECONDS="1")
+async def test_a_cluster_that_does_not_answer_is_one_line_that_names_it(command, app):
+    status, _, err = await command("tenants", "drift", CLUSTERS=NOBODY, MONGODB_CONNECT_SECONDS="1")
 
     assert status == 2
     assert err.startswith("jazzaam: The MongoDB cluster 'gone' does not answer; waited 1 s")

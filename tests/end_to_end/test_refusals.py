@@ -127,7 +127,7 @@ def test_doctor_finds_nothing_wrong_with_the_embedded_one(tmp_path, mongod):
     lines = lines_of(tmp_path, "doctor", status=0, **fresh(mongod))
 
     assert all(line.startswith("ok") for line in lines)
-    assert len(lines) == 18
+    assert len(lines) == 19
 
 
 def test_doctor_leaves_nothing_behind(tmp_path, mongod):

@@ -4,18 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 from bson import ObjectId
-from pymongo import AsyncMongoClient
 
 from jazzaam.composition import compose
 from jazzaam.tenancy.models import Tenant, TenantStatus
 from jazzaam.tenancy.users import OPERATOR
-
-
-@pytest.fixture
-async def root(mongod):
-    """MongoDB as its administrator sees it."""
-    async with AsyncMongoClient(mongod.uri("jazzaam_root"), tz_aware=True) as client:
-        yield client
 
 
 @pytest.fixture

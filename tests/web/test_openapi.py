@@ -108,3 +108,41 @@ async def test_its_page_takes_nothing_from_elsewhere(client):
         assert file.status_code == 200
         assert len(file.content) > 100_000
     assert (await client.get("/docs/secrets.txt")).status_code == 404
+
+
+MADE = [
+    ("/api/v1/leads", {"fullName": "Ada"}, True),
+    ("/api/v1/forms", {"name": "F", "fields": [{"name": "a", "type": "text", "label": "A"}]}, True),
+    ("/api/v1/forms/platforms/linkedin", None, True),
+    ("/api/v1/company/exports", None, True),
+    ("/api/v1/api-keys", {"name": "k", "scopes": ["leads:read"]}, False),
+    ("/api/v1/invitations", {"email": "someone@example.com", "role": "member"}, False),
+    ("/api/v1/company/support-grants", {"reason": "A lead is missing", "minutes": 10}, False),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "can_be_read"), MADE)
+async def test_a_location_can_be_read(client, acme, path, body, can_be_read):
+    """Three led to a 405: what is in a list alone has no address to read."""
+    made = await client.post(path, json=body, headers=acme.headers)
+
+    assert made.status_code in (201, 202), made.text
+    assert ("location" in made.headers) == can_be_read
+    if can_be_read:
+        assert (await client.get(made.headers["location"], headers=acme.headers)).status_code == 200
+
+
+async def test_every_route_that_creates_is_known_to_the_one_above(document):
+    creating = {path for name, path, operation in operations(document) if "201" in operation["responses"]}
+    of_others = {
+        "/api/v1/companies",
+        "/api/v1/contact",
+        "/api/v1/waitlist",
+        "/api/v1/auth/register",
+        "/api/v1/auth/totp",
+        "/api/v1/onboarding",
+        "/api/v1/public/forms/{accessToken}/submissions",
+    }
+    made = {path.replace("/linkedin", "/{platform}") for path, _, _ in MADE}
+
+    assert creating <= of_others | made

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from tests.isolation.cases import CASES, fill
 
-from jazzaam.web import query
+from jazzaam.web import bounds
 from jazzaam.web.admission import OF_STRANGERS
 from jazzaam.web.middleware import BodyLimit, Envelope
 from jazzaam.web.patience import Patience
@@ -175,13 +175,35 @@ class TestWhoMaySendABody:
         assert (limit._left_for_strangers, dict(limit._held_by)) == (8_000, {})
 
 
-class TestQueryBounds:
+class TestBounds:
     async def test_each_route_has_one_address(self, client, acme):
         """The framework's patterns let a line break end a path: nobody was asked who they are."""
         for path in ("/api/v1/leads%0A", "/healthz%0A", "/api/v1/leads%00", "/api/v1/company/logo%0d"):
             for method in ("GET", "POST"):
                 answer = await client.request(method, path, headers=acme.headers)
                 assert answer.status_code == 404, path
+
+    @pytest.mark.parametrize(
+        "name", ["Authorization", "X-API-Key", "Idempotency-Key", "If-Match", "content-type"]
+    )
+    async def test_a_header_of_which_one_is_read_comes_once(self, client, acme, name):
+        """The first one counted, whatever a proxy before us had looked at."""
+        others = [pair for pair in acme.headers.items() if pair[0] != name]
+        value = acme.headers.get(name, "application/json")
+        for method in ("GET", "POST"):
+            headers = [*others, (name, value), (name.upper(), "another")]
+            answer = await client.request(method, "/api/v1/leads", headers=headers)
+            assert answer.status_code == 422
+            (error,) = answer.json()["errors"]
+            assert (error["pointer"].lower(), error["code"]) == (f"/header/{name.lower()}", "repeated")
+        several = [
+            *acme.headers.items(),
+            ("Accept", "a/b"),
+            ("Accept", "*/*"),
+            ("Cookie", "a"),
+            ("Cookie", "b"),
+        ]
+        assert (await client.get("/api/v1/leads", headers=several)).status_code == 200
 
     def test_many_names_cost_no_more_than_one_look_at_each(self):
         """Comparing each with all took 60 ms a request, before anybody was asked who they are."""
@@ -202,8 +224,8 @@ class TestQueryBounds:
             return [(Counted(part), "") for part in text.split("&")]
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(query, "parse_qsl", parse)
-            assert query._names_twice(b"&".join([*names, names[7]])) == [names[7].decode()]
+            patch.setattr(bounds, "parse_qsl", parse)
+            assert bounds._names_twice(b"&".join([*names, names[7]])) == [names[7].decode()]
         assert hashed < 2 * len(names)
 
 

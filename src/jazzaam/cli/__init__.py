@@ -17,6 +17,7 @@ cli = typer.Typer(
     help="A CRM that keeps every company in a MongoDB database of its own.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     add_completion=False,
 )
 cli.add_typer(tenants.app, name="tenants")

@@ -61,7 +61,9 @@ def erase(email: Email) -> None:
 @companies.command()
 def set_plan(
     company_id: Id,
-    plan: Annotated[Plan, typer.Argument(metavar="free|starter|growth|pro", help="What it pays for.")],
+    plan: Annotated[
+        Plan, typer.Argument(metavar="PLAN", help="What it pays for: free, starter, growth or pro.")
+    ],
 ) -> None:
     """Put a company on a plan; its limits hold within a second. Who is over one keeps what is there."""
     from jazzaam.cli import admin_operation, operation

@@ -2,11 +2,13 @@
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
+from jazzaam.cli.operation import KEPT
+from jazzaam.cli.words import counted
 from jazzaam.composition import Application, compose
 from jazzaam.config import MAIN_CLUSTER, Settings
 from jazzaam.errors import JazzaamError
@@ -17,6 +19,7 @@ from jazzaam.tenancy.users import APP, AUDITOR, CARETAKER, OPERATOR, RELAY, WATC
 from jazzaam.worker import create_broker
 
 Client = AsyncMongoClient[dict[str, Any]]
+_MOST_NAMED: Final = 5
 
 
 class Finding(NamedTuple):
@@ -60,6 +63,7 @@ async def examine(settings: Settings) -> list[Finding]:
             findings.append(await _look(f"user {user.name.removeprefix('jazzaam_')}", look))
         findings.append(await _look("release", lambda: _release(application)))
         findings.append(await _look("encryption keys", lambda: _keys(application)))
+        findings.append(await _look("companies' databases", lambda: _databases(application)))
         findings.append(await _look("room for companies", lambda: _room(application)))
         findings.append(await _look("files", application.workspaces.files.check))
         findings.append(await _look("mail", application.control.mailer.check))
@@ -182,6 +186,22 @@ async def _release(application: Application) -> str:
     return (
         "another is in charge: starting this one changes that, or `tenants migrate --lead` after a rollback"
     )
+
+
+async def _databases(application: Application) -> str:
+    """Look for companies whose database is not there."""
+    clusters, catalog = application.deployment.clusters, application.deployment.tenancy.catalog
+    there = {
+        (name, database)
+        for name in clusters.names
+        for database in await clusters.client(name, OPERATOR).list_database_names()
+    }
+    tenants = await catalog.tenants(*KEPT)
+    lost = [tenant.id for tenant in tenants if (tenant.cluster, tenant.database) not in there]
+    if lost:
+        names = ", ".join(lost[:_MOST_NAMED]) + (", …" if len(lost) > _MOST_NAMED else "")
+        raise LookupError(f"{counted(len(lost), 'is', 'are')} lost; import the capsules of {names}")
+    return f"each of {counted(len(tenants), 'company', 'companies')} has its own"
 
 
 async def _room(application: Application) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -66,7 +66,7 @@ async def migrate(
             now = application.control.clock.now()
             await register_release(deployment.system(), migrator.release, now, again=True)
         await migrator.require_lead()
-    behind = await _chosen(application, choice, behind=None if also_current else shape.fingerprint)
+    behind = await _chosen(application, choice, say, behind=None if also_current else shape.fingerprint)
     if dry_run:
         return await _say_what_differs(application, behind, rollout, say)
     return await _walk(application, behind, migrator.migrate, rollout, "Migrating", say)
@@ -79,7 +79,7 @@ async def drift(
 
     With `run`, a name, what a run of that name has compared before is left out.
     """
-    return await _say_what_differs(application, await _chosen(application, choice), rollout, say, run)
+    return await _say_what_differs(application, await _chosen(application, choice, say), rollout, say, run)
 
 
 async def _say_what_differs(
@@ -143,8 +143,14 @@ async def _walk(
 _VALUES: Final[Mapping[str, Sequence[str]]] = {"status": list(TenantStatus), "tier": list(Tier)}
 
 
-async def _chosen(application: Application, choice: Choice, behind: str | None = None) -> list[Tenant]:
-    """List the chosen tenants; raises `InvalidInput` or `TenantNotFound`."""
+async def _chosen(
+    application: Application, choice: Choice, say: Say, *, behind: str | None = None
+) -> list[Tenant]:
+    """List the chosen tenants, with `behind` those of another shape; say so when nobody meets a condition.
+
+    Raises `InvalidInput` or `TenantNotFound`.
+    """
+    values = {**_VALUES, "cluster": application.deployment.clusters.names}
     tenancy = application.deployment.tenancy
     ids = None if choice.ids is None else [tenancy.naming.require(text) for text in choice.ids]
     for tenant_id in ids or ():
@@ -156,13 +162,21 @@ async def _chosen(application: Application, choice: Choice, behind: str | None =
             raise InvalidInput(
                 [], f"--where {text[:60]!r}: say one of {', '.join(CONDITIONS)}, = and a value."
             )
-        known = _VALUES.get(name)
+        known = values.get(name)
         if known is not None and value not in known:
             raise InvalidInput([], f"--where {text[:60]!r}: {name} is one of {', '.join(known)}.")
         conditions[name] = value
-    return await tenancy.catalog.tenants(
-        *(() if "status" in conditions else KEPT), matching=chosen(ids, conditions, behind)
-    )
+    statuses = () if "status" in conditions else KEPT
+    found = await tenancy.catalog.tenants(*statuses, matching=chosen(ids, conditions, behind))
+    if not found and conditions and not await _is_anybody(application, statuses, chosen(ids, conditions)):
+        say("No company meets these conditions.")
+    return found
+
+
+async def _is_anybody(
+    application: Application, statuses: Sequence[TenantStatus], matching: dict[str, Any]
+) -> bool:
+    return bool(await application.deployment.tenancy.catalog.tenants(*statuses, matching=matching))
 
 
 def _fleet(application: Application) -> Fleet:

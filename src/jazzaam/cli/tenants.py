@@ -47,7 +47,9 @@ def list_() -> None:
 @app.command()
 def set_tier(
     tenant_id: Id,
-    tier: Annotated[TierName, typer.Argument(metavar="shared|dedicated", help="Who enforces isolation.")],
+    tier: Annotated[
+        TierName, typer.Argument(metavar="TIER", help="Who enforces isolation: shared or dedicated.")
+    ],
     grace: Grace = 60,
 ) -> None:
     """Give a company a MongoDB user of its own (dedicated), or take it away (shared)."""
@@ -222,8 +224,9 @@ def import_(
     plan: Annotated[
         Plan | None,
         typer.Option(
-            metavar="free|starter|growth|pro",
-            help="What it pays for. Default: as before, in a capsule of this installation; else free.",
+            metavar="PLAN",
+            help="What it pays for: free, starter, growth or pro. Default: as before, in a capsule of this "
+            "installation; else free.",
         ),
     ] = None,
     owner: Annotated[

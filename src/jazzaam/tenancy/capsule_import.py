@@ -43,7 +43,7 @@ from jazzaam.tenancy.capsule_format import (
 )
 from jazzaam.tenancy.catalog import Catalog, PublicKey
 from jazzaam.tenancy.change import change
-from jazzaam.tenancy.clusters import Clusters
+from jazzaam.tenancy.clusters import Clusters, has_database
 from jazzaam.tenancy.collections import CollectionSpec
 from jazzaam.tenancy.database import SystemDatabase
 from jazzaam.tenancy.erasure import Erasure
@@ -189,9 +189,10 @@ class Importer:
             TenantStatus.active, TenantStatus.suspended, matching={"_id": tenant_id}
         )
         for tenant in held:
-            admin = self._clusters.client(tenant.cluster, OPERATOR).admin
-            found = await admin.command("listDatabases", filter={"name": tenant.database}, nameOnly=True)
-            if not found["databases"] and await self._catalog.remove_lost(tenant):
+            operator = self._clusters.client(tenant.cluster, OPERATOR)
+            if not await has_database(operator, tenant.database) and await self._catalog.remove_lost(
+                tenant
+            ):
                 log.warning("import.lost_database_replaced", tenant=tenant.id)
 
     @asynccontextmanager

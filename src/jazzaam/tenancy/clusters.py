@@ -149,6 +149,12 @@ def silent(client: Client, name: str, error: PyMongoError) -> ClusterSilent:
     )
 
 
+async def has_database(client: Client, name: str) -> bool:
+    """Check whether a cluster has a database of this name; the user may have to list databases."""
+    found = await client.admin.command("listDatabases", filter={"name": name}, nameOnly=True)
+    return bool(found["databases"])
+
+
 async def require_fit(client: Client, name: str) -> None:
     """Refuse a deployment that cannot hold Jazzaam.
 

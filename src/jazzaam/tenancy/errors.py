@@ -23,6 +23,10 @@ class DatabaseExists(Conflict):
     """There is a database of this company's name already, and no company has it: move it away."""
 
 
+class DatabaseLost(Conflict):
+    """The company's database is not there: suspend the company, and import its capsule."""
+
+
 class TenantBusy(Conflict):
     """Something else is being done with this company; wait for its end, or for its repair."""
 

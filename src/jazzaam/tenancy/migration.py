@@ -14,8 +14,8 @@ from jazzaam.tenancy import schema
 from jazzaam.tenancy.catalog import Catalog
 from jazzaam.tenancy.collections import CollectionSpec, IndexSpec
 from jazzaam.tenancy.database import SystemDatabase, TenantDatabase
-from jazzaam.tenancy.errors import TenantBusy, TenantNotReady
-from jazzaam.tenancy.models import Tenant, TenantId
+from jazzaam.tenancy.errors import DatabaseLost, TenantBusy, TenantNotReady
+from jazzaam.tenancy.models import Tenant, TenantId, TenantStatus
 from jazzaam.tenancy.placement import Placement
 from jazzaam.tenancy.schema import Difference, Shape
 
@@ -27,6 +27,7 @@ RELEASES: Final = CollectionSpec(
 )
 """Each release that ever was here, by the fingerprint of all it declares, numbered as they came."""
 _SUPERSEDED_SECONDS: Final = 10.0
+_HAVE_DATA: Final = (TenantStatus.active, TenantStatus.suspended)
 
 
 class Superseded(Conflict):
@@ -120,12 +121,15 @@ class Migrator:
 
         Gives what differed. Safe to repeat after a crash: each data migration is noted when it has ended.
         Acts as *operator* where a tenant is dedicated, whose own user may not. Raises `Superseded`,
-        `ClusterFull`, `TenantBusy` when it was changed meanwhile, what a migration raises, and the driver's
-        errors.
+        `DatabaseLost` for a company without any of its collections, since an empty database in its place
+        would hide that, `ClusterFull`, `TenantBusy` when it was changed meanwhile, what a migration raises,
+        and the driver's errors.
         """
         await self.require_lead()
         tenant = db.tenant
         differing = await schema.differences(db.raw, self.shape.collections)
+        if tenant.status in _HAVE_DATA and schema.is_nothing_there(differing, self.shape.collections):
+            raise DatabaseLost
         tables = schema.tables_missing(differing, self.shape.collections)
         await self._placement.require_room(tenant.cluster, tables)
         changed = await schema.bring(db.raw, self.shape.collections, differing)

@@ -17,7 +17,7 @@ from pymongo.errors import ConnectionFailure
 from jazzaam.logging import get_logger
 from jazzaam.tenancy import schema
 from jazzaam.tenancy.catalog import Catalog
-from jazzaam.tenancy.clusters import Clusters
+from jazzaam.tenancy.clusters import Clusters, has_database
 from jazzaam.tenancy.database import SystemDatabase
 from jazzaam.tenancy.errors import (
     ClusterAway,
@@ -224,9 +224,8 @@ class Provisioner:
     async def require_free(self, cluster: str, tenant_id: TenantId) -> None:
         """Raise `DatabaseExists` when a cluster has a database of a new tenant's name: somebody's data."""
         name = self._naming.database(tenant_id)
-        admin = self._clusters.client(cluster, OPERATOR).admin
-        found = await admin.command("listDatabases", filter={"name": name}, nameOnly=True)
-        if found["databases"] and await self._catalog.journal(tenant_id, {"_id": 1}) is None:
+        there = await has_database(self._clusters.client(cluster, OPERATOR), name)
+        if there and await self._catalog.journal(tenant_id, {"_id": 1}) is None:
             raise DatabaseExists
 
     async def _begin(self, tenant_id: TenantId, at: datetime, *, for_operator: bool = False) -> Tenant:

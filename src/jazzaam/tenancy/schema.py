@@ -142,6 +142,12 @@ async def differences(database: AnyDatabase, collections: Sequence[CollectionSpe
     return result
 
 
+def is_nothing_there(differing: Sequence[Difference], collections: Sequence[CollectionSpec]) -> bool:
+    """Check whether every collection that is there from the beginning is missing."""
+    missing = {one.collection for one in differing if one.kind is DifferenceKind.missing_collection}
+    return all(spec.name in missing for spec in collections if not spec.at_first_use)
+
+
 def tables_missing(differing: Sequence[Difference], collections: Sequence[CollectionSpec]) -> int:
     """Count the tables that bringing a database to the declared shape makes."""
     indexes = {spec.name: len(spec.indexes) for spec in collections}

@@ -12,12 +12,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from jazzaam.feature import Feature
 from jazzaam.web import docs_page, health, problems
 from jazzaam.web.admission import Admission, Admit, Gate, gates_of
+from jazzaam.web.bounds import Bounds
 from jazzaam.web.head import Head
 from jazzaam.web.lean import LeanReads, LeanRoute, lean_routes
 from jazzaam.web.middleware import BodyLimit, Envelope, Measure, Origins
 from jazzaam.web.patience import Patience
 from jazzaam.web.problems import PROBLEM_SCHEMA, document_general
-from jazzaam.web.query import QueryBounds
 
 API: Final = "/api/v1"
 MAXIMUM_BODY_BYTES: Final = 1_000_000
@@ -84,7 +84,7 @@ def create_http_app(
             pages.append(feature.pages)
     limited = BodyLimit(app.inner, maximum_bytes=MAXIMUM_BODY_BYTES, larger=larger)
     reads = LeanReads(Admission(limited, gates=gates, admit=admit), routes=lean)
-    asked = Origins(QueryBounds(Patience(reads, is_silent=is_silent)), forms_host=forms_host)
+    asked = Origins(Bounds(Patience(reads, is_silent=is_silent)), forms_host=forms_host)
     app.surroundings = Head(Envelope(asked, over_https=over_https, measure=measure))
     app.openapi = _documented_openapi(app)
     app.state.page_methods = _page_methods(pages)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, cast
 
 from fastapi import Path
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,12 +18,13 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from jazzaam.identifiers import OBJECT_ID_PATTERN
+from jazzaam.lines import on_one_line
 from jazzaam.pagination import DEFAULT_LIMIT, MAXIMUM_LIMIT
 
 _LONGEST_CODE: Final = 100
 _BETWEEN_DIGITS: Final = ("Zs", "Pd", "Cf", "Cc")
 """Categories of what people and programs put between digits: blanks, dashes, marks nobody sees."""
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def _as_code(value: object) -> object:
@@ -51,6 +53,11 @@ SecondFactorCode = Annotated[
         }
     ),
 ]
+
+
+ON_ONE_LINE: Final = AfterValidator(on_one_line)
+"""The last mark of a text without line breaks: what it is sent with becomes a blank."""
+Line = Annotated[str, Field(max_length=200), ON_ONE_LINE]
 
 
 class Input(BaseModel):

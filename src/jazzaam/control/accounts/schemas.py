@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from jazzaam.control.accounts.models import AccountType
 from jazzaam.control.accounts.opening import TokenPair
-from jazzaam.web.input import Input, Output, SixDigits
+from jazzaam.web.input import ON_ONE_LINE, Input, Output, SixDigits
 
 
 def _address(value: str) -> str:
@@ -40,7 +40,7 @@ NewPassword = Annotated[
 ]
 PresentedPassword = Annotated[str, StringConstraints(strip_whitespace=False, max_length=1024)]
 RegistrationToken = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Text100 = Annotated[str, Field(max_length=100)]
+Text100 = Annotated[str, Field(max_length=100), ON_ONE_LINE]
 
 
 class Register(Input):
@@ -140,4 +140,4 @@ class MeChange(Input):
 class NewCompany(Input):
     """A company to start."""
 
-    company_name: Annotated[Text100, Field(min_length=1)]
+    company_name: Annotated[str, Field(min_length=1, max_length=100), ON_ONE_LINE]

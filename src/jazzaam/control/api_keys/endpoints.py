@@ -53,8 +53,7 @@ async def create_key(request: Request, body: ApiKeyCreate, member: CompanyPerson
     await require_confirmed(request, Permission.settings_write)
     new = NewApiKey(body.name, frozenset(body.scopes), body.expires_at)
     row, key = await service.create_key(plane, member, new)
-    headers = {"Location": f"/api/v1/api-keys/{row['_id']}"}
-    return json_response({**resource(row), "key": key}, 201, headers)
+    return json_response({**resource(row), "key": key}, 201)
 
 
 @router.delete(

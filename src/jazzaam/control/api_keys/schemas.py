@@ -6,13 +6,13 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from jazzaam.control.memberships.permissions import Permission
-from jazzaam.web.input import Input, Output
+from jazzaam.web.input import ON_ONE_LINE, Input, Output
 
 
 class ApiKeyCreate(Input):
     """A key to make."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    name: Annotated[str, Field(min_length=1, max_length=100), ON_ONE_LINE]
     scopes: Annotated[list[Permission], Field(min_length=1, max_length=50)]
     expires_at: Annotated[AwareDatetime | None, Field(description="Default: never.")] = None
 

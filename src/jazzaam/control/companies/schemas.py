@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from jazzaam.control.memberships.models import LeadVisibility
 from jazzaam.jobs.schedule import is_zone
-from jazzaam.web.input import Input, Output
+from jazzaam.web.input import ON_ONE_LINE, Input, Line, Output
 
 
 def _zone(value: str) -> str:
@@ -36,7 +36,6 @@ def _website(value: str) -> str:
     return value
 
 
-Line = Annotated[str, Field(max_length=200)]
 Paragraph = Annotated[str, Field(max_length=5_000)]
 Website = Annotated[str, Field(max_length=500), AfterValidator(_website)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
@@ -58,13 +57,13 @@ class ContactPerson(Input):
     """Whom to talk to."""
 
     name: Line | None = None
-    phone: Annotated[str, Field(max_length=40)] | None = None
+    phone: Annotated[str, Field(max_length=40), ON_ONE_LINE] | None = None
 
 
 class CompanyPatch(Input):
     """A JSON merge patch (RFC 7396): fields that are named change, `null` removes one."""
 
-    company_name: Annotated[str, Field(min_length=2, max_length=100)] | None = None
+    company_name: Annotated[str, Field(min_length=2, max_length=100), ON_ONE_LINE] | None = None
     description: Paragraph | None = None
     website: Website | None = None
     industry: Line | None = None

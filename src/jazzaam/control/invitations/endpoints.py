@@ -69,8 +69,7 @@ async def invite(request: Request, body: Invite, member: CompanyPerson, plane: P
         "invitations", member.tenant_id, limit=settings.invitations_per_company, seconds=_DAY
     )
     row = await service.invite(plane, member, body.email, Role(body.role))
-    headers = {"Location": f"/api/v1/invitations/{row['_id']}"}
-    return json_response(resource(row), 201, headers)
+    return json_response(resource(row), 201)
 
 
 @router.delete(

@@ -56,8 +56,7 @@ async def list_grants(member: CompanyPerson, plane: Plane) -> Response:
 async def grant(body: SupportGrantCreate, member: CompanyPerson, plane: PlaneOnce) -> Response:
     """Let who runs the platform read the company's data for up to four hours, without export."""
     row = await service.grant(plane, member, body.reason, timedelta(minutes=body.minutes))
-    headers = {"Location": f"/api/v1/company/support-grants/{row['_id']}"}
-    return json_response(resource(row), 201, headers)
+    return json_response(resource(row), 201)
 
 
 @router.delete(

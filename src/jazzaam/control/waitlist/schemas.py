@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from jazzaam.control.accounts.schemas import Address
 from jazzaam.control.waitlist.models import WaitlistSource, WaitlistStatus
-from jazzaam.web.input import Input, Output, PageQuery
+from jazzaam.web.input import Input, Line, Output, PageQuery
 
 MetadataName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,50}$")]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
@@ -17,7 +17,7 @@ class WaitlistJoin(Input):
     """Who wants to wait."""
 
     email: Address
-    name: Annotated[str, Field(max_length=200)] | None = None
+    name: Line | None = None
     source: WaitlistSource = WaitlistSource.website
     metadata: Annotated[dict[MetadataName, MetadataValue], Field(max_length=20, default_factory=dict)]
 

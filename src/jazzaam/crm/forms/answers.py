@@ -11,6 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from jazzaam.crm.forms.models import FieldType
 from jazzaam.errors import FieldError
+from jazzaam.lines import on_one_line
 
 MAXIMUM_OTHER_FIELDS: Final = 32
 MAXIMUM_OTHER_BYTES: Final = 16_000
@@ -58,6 +59,8 @@ def read_answers(questions: Sequence[Question], sent: Mapping[str, Any]) -> Answ
     valid: dict[str, str] = {}
     for question in questions:
         value = raw.get(question.name, "").strip()
+        if question.type != FieldType.textarea:
+            value = on_one_line(value)
         if not value:
             if question.required:
                 errors.append(_error(question.name, "required", "is required"))

@@ -10,7 +10,7 @@ from typing import Annotated, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from jazzaam.crm.forms.models import FieldType
-from jazzaam.web.input import Input, Output
+from jazzaam.web.input import ON_ONE_LINE, Input, Line, Output
 
 FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,39}$")]
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
@@ -22,8 +22,7 @@ RedirectUrl = Annotated[
     str,
     StringConstraints(pattern=r"^https://[A-Za-z0-9.-]{1,253}(:\d{1,5})?(/[!-~]*)?$", max_length=500),
 ]
-Line = Annotated[str, Field(max_length=200)]
-Short = Annotated[str, Field(min_length=1, max_length=120)]
+Short = Annotated[str, Field(min_length=1, max_length=120), ON_ONE_LINE]
 
 
 class FormField(Input):
@@ -49,8 +48,8 @@ class FormField(Input):
 class FormSettings(Input):
     """What the page says, and where it leads."""
 
-    title: Annotated[str, Field(max_length=120)] = ""
-    submit_button_text: Annotated[str, Field(min_length=1, max_length=60)] = "Send"
+    title: Annotated[str, Field(max_length=120), ON_ONE_LINE] = ""
+    submit_button_text: Annotated[str, Field(min_length=1, max_length=60), ON_ONE_LINE] = "Send"
     success_message: Annotated[str, Field(min_length=1, max_length=500)] = (
         "Thank you. We have your details."
     )

@@ -8,9 +8,8 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from jazzaam.crm.leads.models import LeadStatus, Platform
 from jazzaam.identifiers import OBJECT_ID_PATTERN
-from jazzaam.web.input import Input, Output
+from jazzaam.web.input import ON_ONE_LINE, Input, Line, Output
 
-Line = Annotated[str, Field(max_length=200)]
 Notes = Annotated[str, Field(max_length=20_000)]
 
 
@@ -39,7 +38,7 @@ class Money(Input):
 class Tag(Input):
     """A word on a lead, with a colour."""
 
-    name: Annotated[str, Field(min_length=1, max_length=60)]
+    name: Annotated[str, Field(min_length=1, max_length=60), ON_ONE_LINE]
     color: Annotated[str, StringConstraints(pattern=r"^(#[0-9a-fA-F]{6})?$")] = ""
 
 
@@ -50,17 +49,17 @@ class _Person(Input):
     last_name: Line | None = None
     full_name: Line | None = None
     email: Email | None = None
-    phone: Annotated[str, Field(max_length=40)] | None = None
+    phone: Annotated[str, Field(max_length=40), ON_ONE_LINE] | None = None
     company: Line | None = None
     company_industry: Line | None = None
-    company_website: Annotated[str, Field(max_length=500)] | None = None
+    company_website: Annotated[str, Field(max_length=500), ON_ONE_LINE] | None = None
     company_size: Line | None = None
     job_title: Line | None = None
     department: Line | None = None
     location: Line | None = None
     country: Line | None = None
     city: Line | None = None
-    profile_url: Annotated[str, Field(max_length=500)] | None = None
+    profile_url: Annotated[str, Field(max_length=500), ON_ONE_LINE] | None = None
     notes: Notes | None = None
     tags: Annotated[list[Tag], Field(max_length=50)] | None = None
     lead_score: Score | None = None
@@ -76,7 +75,7 @@ class LeadCreate(_Person):
     """A lead that a member adds by hand: with a name, an email, a phone, a company or a platformUrl."""
 
     platform: Platform = Platform.other
-    platform_url: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    platform_url: Annotated[str, Field(min_length=1, max_length=500), ON_ONE_LINE] | None = None
     status: LeadStatus = LeadStatus.new
 
 

@@ -1,4 +1,4 @@
-"""What a query string may be, asked once for every route."""
+"""What a request's address and headers may be, asked once for every route."""
 
 from collections import Counter
 from typing import Final
@@ -11,14 +11,22 @@ from jazzaam.web.middleware import PAGES, STRANGERS_API
 from jazzaam.web.problems import general_problem, problem_for
 
 MAXIMUM_QUERY_BYTES: Final = 4_096
+_ONCE: Final = {
+    b"authorization": "Authorization",
+    b"x-api-key": "X-API-Key",
+    b"idempotency-key": "Idempotency-Key",
+    b"if-match": "If-Match",
+    b"content-type": "Content-Type",
+}
+"""Headers of which we read one: which of two is meant, a proxy and we might read differently."""
 
 
-class QueryBounds:
-    """Refuses queries over 4 kB, those of the API in which a parameter comes twice, and unprintable paths.
+class Bounds:
+    """Refuses queries over 4 kB, unprintable paths, and whatever comes twice of which one is read.
 
-    Visitors come to a form with whatever an advertisement's links add to its address: it is not looked at.
-
-    The framework's patterns let a line break end a path, ours do not: each route has one address.
+    These are the parameters of the API's queries, and the headers that say who asks and for what. Visitors
+    come to a form with whatever an advertisement's links add to its address: it is not looked at. The
+    framework's patterns let a line break end a path, ours do not: each route has one address.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -36,8 +44,12 @@ class QueryBounds:
         if len(query) > MAXIMUM_QUERY_BYTES:
             await general_problem(414)(scope, receive, send)
             return
-        if b"&" in query and not _is_visitors(scope["path"]) and (twice := _names_twice(query)):
-            wrong = [FieldError(f"/query/{name}", "repeated", "comes more than once") for name in twice]
+        named = [name for name, _ in scope["headers"] if name in _ONCE]
+        twice = [f"/header/{_ONCE[name]}" for name in sorted(set(named)) if named.count(name) > 1]
+        if b"&" in query and not _is_visitors(scope["path"]):
+            twice += [f"/query/{name}" for name in _names_twice(query)]
+        if twice:
+            wrong = [FieldError(pointer, "repeated", "comes more than once") for pointer in twice]
             await problem_for(InvalidInput(wrong))(scope, receive, send)
             return
         await self._app(scope, receive, send)
