@@ -119,60 +119,59 @@ class TestWhoMaySendABody:
                     assert answer.status_code in (401, 403)
                     assert taken <= 1  # httpx2 itself looks at the first part
 
-    async def test_strangers_share_so_much_memory_and_members_have_their_own(self):  # noqa: C901
-        async def reads_it_all(scope: Scope, receive: Receive, send: Send) -> None:
-            try:
-                while (await receive()).get("more_body"):
-                    pass
-            except HTTPException as problem:
-                await PlainTextResponse("", problem.status_code)(scope, receive, send)
-            else:
-                await PlainTextResponse("ok")(scope, receive, send)
-
+    async def test_strangers_share_so_much_memory_and_members_have_their_own(self):
         limit = BodyLimit(reads_it_all, maximum_bytes=1_000, larger={}, strangers_bytes=8_000)
         going = asyncio.Event()
 
-        async def send_slowly(of_strangers, address="192.0.2.1", size=900):
-            answers, parts = [], [b"x" * size, b"x" * 90]
-
-            async def receive():
-                if len(parts) == 1:
-                    await going.wait()
-                return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
-
-            async def send(message):
-                answers.append(message)
-
-            scope = {
-                "type": "http",
-                "method": "POST",
-                "path": "/",
-                "headers": [],
-                "client": (address, 1),
-                "app": SimpleNamespace(state=SimpleNamespace(trusted_proxies=())),
-                OF_STRANGERS: of_strangers,
-            }
-            await Envelope(limit, over_https=False)(scope, receive, send)
-            return answers[0]["status"]
-
-        async def refused(address, size=900):
-            return await send_slowly(of_strangers=True, address=address, size=size)
+        async def sent(address="192.0.2.1", *, size=900, of_strangers=True):
+            return await status_of_a_slow_body(limit, going, address, size=size, of_strangers=of_strangers)
 
         networks = ["192.0.2.1", *(f"2001:db8:{number}::1" for number in range(1, 8))]
-        held = [asyncio.create_task(send_slowly(of_strangers=True, address=one)) for one in networks]
+        held = [asyncio.create_task(sent(one)) for one in networks]
         await asyncio.sleep(0)
-        assert await refused("192.0.2.1") == 503  # its own share is taken
-        assert await refused("2001:db8:7:ffff::9") == 503  # one customer's other household
+        assert await sent("192.0.2.1") == 503  # its own share is taken
+        assert await sent("2001:db8:7:ffff::9") == 503  # one customer's other household
         for _ in range(20):
-            assert await refused("192.0.2.9", size=1_001) == 413  # enlarges nothing
+            assert await sent("192.0.2.9", size=1_001) == 413  # enlarges nothing
         assert limit._left_for_strangers == 8_000 - 8 * 900
-        assert await refused("192.0.2.9") == 503  # what all have together is taken
-        member = asyncio.create_task(send_slowly(of_strangers=False))
+        assert await sent("192.0.2.9") == 503  # what all have together is taken
+        member = asyncio.create_task(sent(of_strangers=False))
         going.set()
 
         assert [await one for one in [*held, member]] == [200] * 9
-        assert await send_slowly(of_strangers=True) == 200
+        assert await sent() == 200
         assert (limit._left_for_strangers, dict(limit._held_by)) == (8_000, {})
+
+
+async def reads_it_all(scope: Scope, receive: Receive, send: Send) -> None:
+    try:
+        while (await receive()).get("more_body"):
+            pass
+    except HTTPException as problem:
+        await PlainTextResponse("", problem.status_code)(scope, receive, send)
+    else:
+        await PlainTextResponse("ok")(scope, receive, send)
+
+
+async def status_of_a_slow_body(limit, going, address, *, size, of_strangers):
+    """Send a body in two parts, the last one once it is `going`; gives the answer's status."""
+    answers, parts = [], [b"x" * size, b"x" * 90]
+
+    async def receive():
+        if len(parts) == 1:
+            await going.wait()
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message):
+        answers.append(message)
+
+    state = SimpleNamespace(state=SimpleNamespace(trusted_proxies=()))
+    scope = {
+        "type": "http", "method": "POST", "path": "/", "headers": [], "client": (address, 1), "app": state,
+        OF_STRANGERS: of_strangers,
+    }  # fmt: skip
+    await Envelope(limit, over_https=False)(scope, receive, send)
+    return answers[0]["status"]
 
 
 class TestBounds:
