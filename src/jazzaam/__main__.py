@@ -16,9 +16,7 @@ def main() -> None:
     watch_lifeline()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(
-                errors="backslashreplace"
-            )  # a name that the terminal cannot show ends nothing
+            stream.reconfigure(errors="backslashreplace")  # what it cannot show ends nothing
     try:
         cli()
     except JazzaamError as error:

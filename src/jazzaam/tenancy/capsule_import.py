@@ -189,10 +189,8 @@ class Importer:
             TenantStatus.active, TenantStatus.suspended, matching={"_id": tenant_id}
         )
         for tenant in held:
-            operator = self._clusters.client(tenant.cluster, OPERATOR)
-            if not await has_database(operator, tenant.database) and await self._catalog.remove_lost(
-                tenant
-            ):
+            there = await has_database(self._clusters.client(tenant.cluster, OPERATOR), tenant.database)
+            if not there and await self._catalog.remove_lost(tenant):
                 log.warning("import.lost_database_replaced", tenant=tenant.id)
 
     @asynccontextmanager

@@ -44,8 +44,8 @@ class Bounds:
         if len(query) > MAXIMUM_QUERY_BYTES:
             await general_problem(414)(scope, receive, send)
             return
-        named = [name for name, _ in scope["headers"] if name in _ONCE]
-        twice = [f"/header/{_ONCE[name]}" for name in sorted(set(named)) if named.count(name) > 1]
+        named = [name for name, _ in scope["headers"]]
+        twice = _headers_twice(named) if len(set(named)) < len(named) else []
         if b"&" in query and not _is_visitors(scope["path"]):
             twice += [f"/query/{name}" for name in _names_twice(query)]
         if twice:
@@ -53,6 +53,10 @@ class Bounds:
             await problem_for(InvalidInput(wrong))(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+def _headers_twice(named: list[bytes]) -> list[str]:
+    return [f"/header/{shown}" for name, shown in _ONCE.items() if named.count(name) > 1]
 
 
 def _is_visitors(path: str) -> bool:

@@ -225,7 +225,10 @@ def _request_id(scope: Scope) -> bytes:
 
 def _header(scope: Scope, wanted: bytes) -> bytes:
     headers: list[tuple[bytes, bytes]] = scope["headers"]
-    return next((value for name, value in headers if name == wanted), b"")
+    for name, value in headers:
+        if name == wanted:
+            return value
+    return b""
 
 
 def _method(scope: Scope) -> str:
