@@ -17,7 +17,7 @@ help: ## List the commands
 run: $(VENV)/run.stamp ## Start MongoDB, the API and the worker, with two demo companies
 	@exec $(BIN)/jazzaam run --demo
 
-test: $(VENV)/dev.stamp ## Run the tests (8 minutes at most on two cores)
+test: $(VENV)/dev.stamp ## Run the tests (14 minutes at most on two cores)
 	$(BIN)/pytest -n 2 -m "not slow" $(PYTEST)
 
 test-all: $(VENV)/dev.stamp ## Run the tests at full size, browsers included (an hour at most)
