@@ -20,6 +20,14 @@ def test_blanks_within_a_line_stay_as_they_are():
     assert on_one_line("a  b\u00a0c") == "a  b\u00a0c"
 
 
+def test_a_text_is_read_in_the_time_of_its_length():
+    """A run of blanks was looked through anew from each of them: this took minutes."""
+    text = "a" + " " * 200_000 + "b"
+
+    assert on_one_line(text) == text
+    assert on_one_line(f"{text}\n{text}") == f"{text} {text}"
+
+
 BROKEN = "Ada\r\n\tLovelace\u2028Byron"
 
 

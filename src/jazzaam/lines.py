@@ -3,9 +3,10 @@
 import re
 from typing import Final
 
-_BREAKS: Final = re.compile(r"\s*[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]\s*")
+_BLANKS: Final = re.compile(r"\s+")
+_BREAK: Final = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]")
 
 
 def on_one_line(text: str) -> str:
     """Return a text with a blank for each line break or tab, as browsers do for one-line fields (HTML)."""
-    return _BREAKS.sub(" ", text)
+    return _BLANKS.sub(lambda run: " " if _BREAK.search(run[0]) else run[0], text)

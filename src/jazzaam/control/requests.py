@@ -162,7 +162,7 @@ async def _documents_key(
         ),
     ] = None,
 ) -> None:
-    """Say in OpenAPI that a POST takes an Idempotency-Key; `request_key` reads it.
+    """Document in OpenAPI that a POST takes an Idempotency-Key; `request_key` reads it.
 
     It is a coroutine since the framework calls everything else in a thread.
     """
